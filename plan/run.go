@@ -1,0 +1,238 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrCancelled is the cause of a context that ended because an operator
+// cancelled the operation. A plan that is cancelled undoes what it did.
+var ErrCancelled = errors.New("cancelled")
+
+// ErrInterrupted is the cause of a context that ended because the daemon is
+// stopping. A plan that is interrupted stays open in the journal, neither
+// finished nor undone, and is taken up again at the next start.
+var ErrInterrupted = errors.New("interrupted: failoverd is stopping")
+
+// timeout is the bound of Do and of Undo.
+func (s Step) timeout() time.Duration {
+	if s.Timeout > 0 {
+		return s.Timeout
+	}
+	return DefaultTimeout
+}
+
+// New returns the record of a plan that has not started.
+func New(p Plan, id string, by Actor, reason string, accept []string, now time.Time) Record {
+	r := Record{
+		ID: id, Kind: p.Kind, Server: p.Server, State: Queued,
+		By: by, Reason: reason, Accept: append([]string{}, accept...), Started: now,
+		Steps: make([]Done, len(p.Steps)),
+	}
+	for i, s := range p.Steps {
+		r.Steps[i] = Done{Name: s.Name, Title: s.Title, State: Queued}
+	}
+	return r
+}
+
+// Run carries the plan out, from the beginning or from where r says that an
+// earlier run stood, and returns the finished record.
+//
+// The beginning of every durable step is on disk before the step is done, and
+// so is the end of the plan before Run returns. A step that fails ends the
+// plan: the steps begun so far are undone, last first, or kept, as the plan
+// says. The returned error is the cause; the record says what became of each
+// step. If the record cannot be written before a durable step, the step is not
+// done and the plan fails there, because what was done and cannot be
+// remembered could never be undone.
+//
+// A record that says that the operation was being undone is undone to its end.
+func Run(ctx context.Context, p Plan, r Record, rec Recorder) (Record, error) {
+	if err := matches(p, r); err != nil {
+		return r, err
+	}
+	run := runner{plan: p, record: r.clone(), rec: rec}
+	if r.State == Cancelling {
+		return run.undo(ctx, earlier(r))
+	}
+	run.record.State = Running
+	for i := range p.Steps {
+		if run.record.Steps[i].State == Succeeded {
+			continue // done before the crash, and known to be
+		}
+		if err := context.Cause(ctx); err != nil {
+			return run.stop(ctx, i, err)
+		}
+		if err := run.step(ctx, i); err != nil {
+			return run.stop(ctx, i, err)
+		}
+	}
+	state := Succeeded
+	for _, s := range run.record.Steps {
+		if s.State == Failed {
+			state = Partial
+		}
+	}
+	return run.end(ctx, state, nil)
+}
+
+// Back undoes an operation that was interrupted: every step that may have
+// touched the world is taken back, last first.
+func Back(ctx context.Context, p Plan, r Record, cause error, rec Recorder) (Record, error) {
+	if err := matches(p, r); err != nil {
+		return r, err
+	}
+	run := runner{plan: p, record: r.clone(), rec: rec}
+	return run.undo(ctx, cause)
+}
+
+// matches reports a record that is not of this plan, or of one that has ended:
+// its steps would be done, or undone, in the place of others.
+func matches(p Plan, r Record) error {
+	if !r.State.Open() {
+		return fmt.Errorf("operation %s has ended: it is %s", r.ID, r.State)
+	}
+	if len(r.Steps) != len(p.Steps) {
+		return fmt.Errorf("operation %s has %d steps on record, the plan has %d", r.ID, len(r.Steps), len(p.Steps))
+	}
+	for i, s := range p.Steps {
+		if r.Steps[i].Name != s.Name {
+			return fmt.Errorf("operation %s has step %q on record where the plan has %q", r.ID, r.Steps[i].Name, s.Name)
+		}
+	}
+	return nil
+}
+
+// earlier is the cause of an undoing that a crash interrupted.
+func earlier(r Record) error {
+	if r.Error == "" {
+		return errors.New("the undoing was interrupted")
+	}
+	return errors.New(r.Error)
+}
+
+// runner is one run of a plan.
+type runner struct {
+	plan   Plan
+	record Record
+	rec    Recorder
+}
+
+// step does one step and writes down what came of it.
+func (r *runner) step(ctx context.Context, i int) error {
+	s, d := r.plan.Steps[i], &r.record.Steps[i]
+	d.State, d.Error, d.Note = Running, "", ""
+	d.Started, d.Ended = now(), nil
+	if err := r.rec.Record(ctx, r.record.clone(), s.Durable); err != nil {
+		d.State, d.Started = Queued, nil
+		return fmt.Errorf("%s: write the step down before doing it: %w", s.Name, err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.timeout())
+	note, err := s.Do(bounded)
+	timedOut := bounded.Err() != nil && ctx.Err() == nil
+	cancel()
+	d.Ended, d.Note = now(), note
+	if err != nil {
+		if timedOut {
+			err = fmt.Errorf("not done within %s: %w", s.timeout(), err)
+		}
+		d.State, d.Error = Failed, err.Error()
+		if s.Optional && ctx.Err() == nil {
+			return nil
+		}
+		return fmt.Errorf("%s: %w", s.Name, err)
+	}
+	d.State = Succeeded
+	return nil
+}
+
+// stop ends a plan that failed, was cancelled or was interrupted at step i.
+func (r *runner) stop(ctx context.Context, i int, cause error) (Record, error) {
+	ended := context.Cause(ctx)
+	if ended != nil && !errors.Is(cause, ended) {
+		// "context canceled" is what the step saw; why is what people ask.
+		cause = fmt.Errorf("%w: %w", ended, cause)
+	}
+	switch {
+	case errors.Is(ended, ErrInterrupted):
+		// The step under way is left as unknown: the next start examines it.
+		if d := &r.record.Steps[i]; d.State == Failed {
+			d.State = Unknown
+		}
+		r.record.State, r.record.Error = Unknown, ErrInterrupted.Error()
+		err := r.rec.Record(context.WithoutCancel(ctx), r.record.clone(), true)
+		return r.record, errors.Join(ErrInterrupted, err)
+	case r.plan.OnFailure == Keep && !errors.Is(ended, ErrCancelled):
+		return r.end(ctx, Failed, cause)
+	}
+	return r.undo(ctx, cause)
+}
+
+// undo takes back every step that was begun, last first. A step whose undo
+// fails does not keep the others from being undone.
+func (r *runner) undo(ctx context.Context, cause error) (Record, error) {
+	// Undoing goes to its end, whatever becomes of ctx: half undone is worse
+	// than done, and every step has its own time-out.
+	ctx = context.WithoutCancel(ctx)
+	r.record.State = Cancelling
+	if cause != nil {
+		r.record.Error = cause.Error()
+	}
+	// What is about to be undone is on disk first, so that a crash in the
+	// middle of the undoing is not taken for a crash in the middle of the doing.
+	// A disk that does not take it is no reason to keep a half takeover.
+	recordErr := r.rec.Record(ctx, r.record.clone(), true)
+	clean := true
+	for i := len(r.plan.Steps) - 1; i >= 0; i-- {
+		s, d := r.plan.Steps[i], &r.record.Steps[i]
+		if d.State == Queued || d.State == Skipped || d.State == Undone {
+			continue
+		}
+		if s.Undo == nil {
+			continue
+		}
+		bounded, cancel := context.WithTimeout(ctx, s.timeout())
+		err := s.Undo(bounded)
+		cancel()
+		if err != nil {
+			clean = false
+			d.State = Failed
+			d.Error = joinText(d.Error, "undo: "+err.Error())
+			cause = errors.Join(cause, fmt.Errorf("undo %s: %w", s.Name, err))
+			continue
+		}
+		d.State = Undone
+	}
+	state := Undone
+	if !clean {
+		state = Failed
+	}
+	rec, err := r.end(ctx, state, cause)
+	return rec, errors.Join(err, recordErr)
+}
+
+// end closes the operation and writes it down for good.
+func (r *runner) end(ctx context.Context, state State, cause error) (Record, error) {
+	r.record.State, r.record.Ended = state, now()
+	if cause != nil {
+		r.record.Error = cause.Error()
+	}
+	err := r.rec.Record(context.WithoutCancel(ctx), r.record.clone(), true)
+	return r.record, errors.Join(cause, err)
+}
+
+// now is the present time, as a step's record wants it.
+func now() *time.Time {
+	t := time.Now()
+	return &t
+}
+
+// joinText joins two messages of which the first may be empty.
+func joinText(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
