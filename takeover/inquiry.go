@@ -1,0 +1,251 @@
+package takeover
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Questions is how often an address is asked for, at least, before it counts
+// as free: PROBE_NUM of RFC 5227, section 1.1.
+const Questions = 3
+
+// A Found is what asking for an address has brought so far.
+type Found struct {
+	Asked      int       // questions sent since Begin
+	FirstAsked time.Time // the first of them
+	LastAsked  time.Time // the last of them
+	Answered   time.Time // when the last answer came, zero if none has
+	MAC        string    // who answered
+	Err        error     // why the last question could not be sent
+}
+
+// Inquiry asks the segment, again and again, whether anybody holds an address.
+// It is begun at a primary's first miss, so that the answer is there when it
+// has to be decided, and costs the takeover no time. One goroutine sends all
+// questions.
+type Inquiry struct {
+	ask    func(netip.Addr) error
+	report func(netip.Addr, Found)
+
+	mu    sync.Mutex
+	under map[netip.Addr]*question
+	wake  chan struct{}
+}
+
+// question is one address that is being asked for.
+type question struct {
+	Found
+	spacing time.Duration
+	next    time.Time
+	heard   chan struct{} // closed when an answer comes
+}
+
+// NewInquiry returns an inquiry that sends its questions with ask. Every
+// question sent and every answer heard is reported, without a lock held.
+func NewInquiry(ask func(netip.Addr) error, report func(netip.Addr, Found)) *Inquiry {
+	return &Inquiry{ask: ask, report: report, under: map[netip.Addr]*question{}, wake: make(chan struct{}, 1)}
+}
+
+// Begin asks for the address at once, and then every spacing, until End. If it
+// is asked for already, only the spacing changes.
+func (q *Inquiry) Begin(ip netip.Addr, spacing time.Duration) {
+	q.mu.Lock()
+	if u, ok := q.under[ip]; ok {
+		u.spacing = spacing
+		u.next = earlier(u.next, time.Now().Add(spacing))
+	} else {
+		q.under[ip] = &question{spacing: spacing, next: time.Now(), heard: make(chan struct{})}
+	}
+	q.mu.Unlock()
+	q.poke()
+}
+
+// Slow changes the spacing of an address that is asked for already.
+func (q *Inquiry) Slow(ip netip.Addr, spacing time.Duration) {
+	q.mu.Lock()
+	if u, ok := q.under[ip]; ok {
+		u.spacing = spacing
+	}
+	q.mu.Unlock()
+}
+
+// End stops asking for the address and forgets what was found.
+func (q *Inquiry) End(ip netip.Addr) {
+	q.mu.Lock()
+	delete(q.under, ip)
+	q.mu.Unlock()
+}
+
+// Found returns what asking for the address has brought, zero if it is not
+// asked for.
+func (q *Inquiry) Found(ip netip.Addr) Found {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if u, ok := q.under[ip]; ok {
+		return u.Found
+	}
+	return Found{}
+}
+
+// Heard takes in that somebody speaks for an address. The caller leaves out
+// the standby's own frames.
+func (q *Inquiry) Heard(ip netip.Addr, mac string, at time.Time) {
+	q.mu.Lock()
+	u, ok := q.under[ip]
+	if !ok {
+		q.mu.Unlock()
+		return
+	}
+	u.Answered, u.MAC = at, mac
+	close(u.heard)
+	u.heard = make(chan struct{})
+	found := u.Found
+	q.mu.Unlock()
+	q.report(ip, found)
+}
+
+// Free asks whether the address is free now. Where it has been asked for often
+// enough since Begin, and has been silent for the given time, the answer is
+// there at once. Otherwise it asks afresh, Questions times, spacing apart, and
+// listens for one spacing more. The error says who holds the address, or why it
+// could not be asked for.
+func (q *Inquiry) Free(ctx context.Context, ip netip.Addr, spacing, quiet time.Duration) (Found, error) {
+	f := q.Found(ip)
+	if f.Err == nil && f.Asked >= Questions && time.Since(f.LastAsked) < 2*spacing+time.Second &&
+		(f.Answered.IsZero() || time.Since(f.Answered) >= quiet) {
+		return f, nil
+	}
+	return q.Afresh(ctx, ip, spacing)
+}
+
+// Afresh asks for the address Questions times, whatever was found before.
+func (q *Inquiry) Afresh(ctx context.Context, ip netip.Addr, spacing time.Duration) (Found, error) {
+	q.mu.Lock()
+	u, ok := q.under[ip]
+	if !ok {
+		// Begun here and now; ended again below.
+		u = &question{spacing: time.Hour, next: time.Now().Add(time.Hour), heard: make(chan struct{})}
+		q.under[ip] = u
+		defer q.End(ip)
+	}
+	heard := u.heard
+	q.mu.Unlock()
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for asked := 0; ; {
+		select {
+		case <-ctx.Done():
+			return q.Found(ip), ctx.Err()
+		case <-heard:
+			f := q.Found(ip)
+			return f, &HeldError{IP: ip, MAC: f.MAC}
+		case <-timer.C:
+			if asked == Questions {
+				return q.Found(ip), nil
+			}
+			if err := q.question(ip); err != nil {
+				return q.Found(ip), fmt.Errorf("ask for %s: %w", ip, err)
+			}
+			asked++
+			timer.Reset(spacing)
+		}
+	}
+}
+
+// Run sends the questions that are due until the context ends.
+func (q *Inquiry) Run(ctx context.Context) error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(q.due())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-q.wake:
+		case <-timer.C:
+		}
+		for _, ip := range q.take() {
+			// An error is in what was found, and held against the address being free.
+			_ = q.question(ip)
+		}
+	}
+}
+
+// due is how long until the next question.
+func (q *Inquiry) due() time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	next := time.Now().Add(time.Hour)
+	for _, u := range q.under {
+		next = earlier(next, u.next)
+	}
+	return max(time.Until(next), 0)
+}
+
+// take returns the addresses whose question is due, and sets their next.
+func (q *Inquiry) take() []netip.Addr {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var ips []netip.Addr
+	now := time.Now()
+	for ip, u := range q.under {
+		if !u.next.After(now) {
+			u.next = now.Add(u.spacing)
+			ips = append(ips, ip)
+		}
+	}
+	return ips
+}
+
+// question sends one question and writes down what came of sending it.
+func (q *Inquiry) question(ip netip.Addr) error {
+	err := q.ask(ip)
+	q.mu.Lock()
+	u, ok := q.under[ip]
+	if !ok {
+		q.mu.Unlock()
+		return err
+	}
+	u.Err = err
+	if err == nil {
+		u.Asked++
+		u.LastAsked = time.Now()
+		if u.FirstAsked.IsZero() {
+			u.FirstAsked = u.LastAsked
+		}
+	}
+	found := u.Found
+	q.mu.Unlock()
+	q.report(ip, found)
+	return err
+}
+
+// poke wakes Run.
+func (q *Inquiry) poke() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// earlier is the earlier of two times.
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// HeldError says that another host holds an address.
+type HeldError struct {
+	IP  netip.Addr
+	MAC string
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("%s is in use by %s", e.IP, e.MAC)
+}
