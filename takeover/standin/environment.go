@@ -1,0 +1,84 @@
+package standin
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"strings"
+
+	"failoverd/internal/atomicfile"
+)
+
+// File names in the server's own directory.
+const (
+	EnvironmentFile = "standin.env" // the environment, for EnvironmentFile= in a unit and for `.` in a shell
+	LogFile         = "standin.log" // what the start command, and what it left running, wrote
+)
+
+// Environment is what the stand-in is told about the server whose work it does.
+type Environment struct {
+	Server    string       // FAILOVERD_SERVER: the name of the server
+	Addresses []netip.Addr // FAILOVERD_ADDRESSES: the service addresses, with spaces between them
+	Catalogs  []string     // FAILOVERD_CATALOGS: the databases, one a line, since a name may hold a space
+}
+
+// variables returns the environment as NAME, value pairs in a fixed order. dir is the server's own directory.
+func (e Environment) variables(dir string) [][2]string {
+	addresses := make([]string, len(e.Addresses))
+	for i, a := range e.Addresses {
+		addresses[i] = a.String()
+	}
+	return [][2]string{
+		{"FAILOVERD_SERVER", e.Server},
+		{"FAILOVERD_ADDRESSES", strings.Join(addresses, " ")},
+		{"FAILOVERD_DATA_DIR", dir},
+		{"FAILOVERD_CATALOGS", strings.Join(e.Catalogs, "\n")},
+		{"FAILOVERD_ROLE", "standing-in"},
+	}
+}
+
+// list returns the environment as exec wants it.
+func (e Environment) list(dir string) []string {
+	var out []string
+	for _, v := range e.variables(dir) {
+		out = append(out, v[0]+"="+v[1])
+	}
+	return out
+}
+
+// file returns the environment in the form that both systemd's EnvironmentFile= and a POSIX shell read alike: in
+// double quotes, with a backslash before the four characters that mean something inside them (systemd.exec(5)).
+func (e Environment) file(dir string) []byte {
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", `$`, `\$`)
+	var b bytes.Buffer
+	b.WriteString("# Written by failoverd before each start of the stand-in. Changes are overwritten.\n")
+	for _, v := range e.variables(dir) {
+		fmt.Fprintf(&b, "%s=\"%s\"\n", v[0], escape.Replace(v[1]))
+	}
+	return b.Bytes()
+}
+
+// write puts the environment into EnvironmentFile in dir. systemd cannot be told the environment of a unit that is
+// installed: SetUnitProperties takes Environment= only while a transient unit is being made. So units name this file.
+// A file that already says the same is left alone, so that a start does not need a disk that can be written.
+func (e Environment) write(dir string) (err error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	want := e.file(dir)
+	switch have, err := root.ReadFile(EnvironmentFile); {
+	case err == nil && bytes.Equal(have, want):
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return atomicfile.Write(root, EnvironmentFile, want, 0o640)
+}
