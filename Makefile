@@ -1,0 +1,46 @@
+# The words that people and CI use alike. `make demo` is the one to begin with.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TOOL    := go tool -modfile=tools/go.mod
+FUZZTIME ?= 1m
+
+.PHONY: all build demo test race lint fuzz bench-takeover bench-ping soak clean
+
+all: build
+
+build: ## bin/failoverd
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/failoverd ./cmd/failoverd
+
+demo: build ## a primary dies and its service goes on, in a world of network namespaces
+	./bin/failoverd lab
+
+# -no-skip where the lab is required: what could not be run there was not tested.
+test: ## every test; FAILOVERD_LAB=require turns what cannot be run here into a failure
+	go test -json -count=1 $(TESTFLAGS) ./... | go run -C tools ./testsum $(if $(filter require,$(FAILOVERD_LAB)),-no-skip)
+
+race: ## every test under the race detector
+	$(MAKE) test TESTFLAGS=-race
+
+lint: ## what has to be silent
+	@out=$$($(TOOL) gofumpt -l .); if [[ -n $$out ]]; then echo "gofumpt -l:"; echo "$$out"; exit 1; fi
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	@out=$$($(TOOL) deadcode -test ./...); if [[ -n $$out ]]; then echo "deadcode:"; echo "$$out"; exit 1; fi
+	scripts/libc-version
+
+fuzz: ## every fuzz target, FUZZTIME each
+	scripts/fuzz $(FUZZTIME)
+
+bench-takeover: build ## beside keepalived and an administrator's script
+	go run ./bench/takeover
+
+bench-ping: build ## beside fping and an exporter
+	go run ./bench/ping
+
+soak: build ## losses and load, ten minutes each
+	go run ./bench/soak
+
+clean:
+	rm -rf bin tools/openapi/node_modules
