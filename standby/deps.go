@@ -1,0 +1,107 @@
+package standby
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"failoverd/config"
+	"failoverd/internal/netstate"
+	"failoverd/journal"
+	"failoverd/monitor/probe"
+	"failoverd/plan"
+	"failoverd/status"
+	"failoverd/takeover"
+	"failoverd/takeover/address"
+)
+
+// Deps is everything that the standby acts with. cmd/failoverd fills it with
+// the real things, tests with others.
+type Deps struct {
+	Version string
+	Log     *slog.Logger
+	Config  *config.Config
+	Load    func() (*config.Config, error) // reads the configuration again
+
+	Journal *journal.Journal
+	BootID  string    // the kernel's boot id
+	BootAt  time.Time // when the host was booted; zero: long ago
+
+	Net     Net
+	Pinger  func(net probe.NetState, deliver func([]probe.Result), stalled func(time.Duration)) Pinger
+	Probers func(config.Server) []probe.Scheduled
+	Probing func(deliver func([]probe.Result)) Probing
+	Holder  Holder
+	Segment func(link string, hear func(address.Claim)) (Segment, error)
+	Verify  func(ctx context.Context, seg Segment, service netip.Addr, neighbours []netip.Addr) takeover.Verified
+	StandIn func(config.Server) takeover.StandIn
+	Fence   func(config.Server) *takeover.Fence
+
+	// Next is the schedule of announcements: how long to wait for the next one.
+	Next func(since time.Duration) time.Duration
+
+	// TestMail sends a test alert to one recipient and returns the dialogue.
+	TestMail func(ctx context.Context, to string) (transcript []string, likely string, err error)
+
+	// Loaded is told of a new configuration that is in force. It must not wait.
+	Loaded func(*config.Config)
+
+	Metrics Metrics
+}
+
+// Net is what the kernel says about links, addresses and routes.
+type Net interface {
+	State() netstate.State
+	Changed() <-chan struct{}
+	Egress(dst netip.Addr) (link string, local bool, err error)
+}
+
+// Metrics counts what happens.
+type Metrics interface {
+	ObservePing(server string, rtt time.Duration)
+	ObserveMiss(server string)
+	ObserveTakeover(server, result string, took time.Duration)
+}
+
+// Pinger keeps the beat of the pings.
+type Pinger interface {
+	Set([]probe.Target)
+	Run(context.Context) error
+}
+
+// Probing keeps the beat of the further probes.
+type Probing interface {
+	Set([]probe.Scheduled)
+	Run(context.Context) error
+}
+
+// Holder holds service addresses on interfaces.
+type Holder interface {
+	Assume(ctx context.Context, link string, p netip.Prefix) error
+	Drop(ctx context.Context, link string, a netip.Addr) error
+	Held(ctx context.Context) ([]address.Held, error)
+}
+
+// Segment is one interface's view of its neighbours.
+type Segment interface {
+	Run(context.Context) error
+	Ask(netip.Addr) error
+	Known(netip.Addr) string // MAC address, "" if unknown
+	Announce(netip.Addr) error
+}
+
+// Automatic is who acts where nobody ordered it.
+func automatic(part string) plan.Actor {
+	return plan.Actor{Kind: "automatic", Name: part, Via: "monitor"}
+}
+
+// actor is a plan's actor as the journal has it.
+func actor(a plan.Actor) journal.Actor {
+	return journal.Actor{Kind: a.Kind, Name: a.Name, Via: a.Via, From: a.From}
+}
+
+// refuse is a refusal that changed nothing.
+func refuse(code, detail string) *status.Refusal {
+	return &status.Refusal{Code: code, Detail: detail}
+}

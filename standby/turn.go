@@ -1,0 +1,135 @@
+package standby
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"failoverd/journal"
+	"failoverd/monitor"
+	"failoverd/plan"
+	"failoverd/status"
+)
+
+// turn is one pass of the loop: everything that had come in by then, what it
+// changed, and what has to be done because of it. A turn is one transaction:
+// what it changed is durable before any of its effects is carried out, and if
+// it cannot be written down, it has not happened.
+type turn struct {
+	s   *Standby
+	now time.Time
+
+	before   map[*server]kept // the servers that changed, as they were
+	batch    journal.Batch
+	acts     []func()      // carried out once the batch is durable
+	fails    []func(error) // carried out instead when it could not be written
+	rebooted bool          // recovery after a reboot of the host
+	order    status.Order  // of the operator whose order is being carried out
+}
+
+// kept is what is put back when a turn could not be written down.
+type kept struct {
+	facts     monitor.Facts
+	task      *task
+	watch     *task
+	operation string
+}
+
+// begin starts a turn.
+func (s *Standby) begin() *turn {
+	return &turn{s: s, now: time.Now(), before: map[*server]kept{}}
+}
+
+// step takes an event to the machine and gathers what follows.
+func (t *turn) step(v *server, e monitor.Event, by plan.Actor) {
+	if e.At.IsZero() {
+		e.At = t.now
+	}
+	was := v.facts
+	next, effects := monitor.Step(was, e, v.policy)
+	if monitor.Changed(was, next) || len(effects) > 0 {
+		t.remember(v)
+	}
+	v.facts = next
+	if was.Role != next.Role || was.Mode != next.Mode {
+		t.after(t.s.retarget)
+	}
+	incident := next.Incident
+	if incident == "" {
+		incident = was.Incident
+	}
+	for _, effect := range effects {
+		t.effect(v, effect, incident, by)
+	}
+}
+
+// remember notes that the server changed, and how it was before.
+func (t *turn) remember(v *server) {
+	if _, ok := t.before[v]; !ok {
+		t.before[v] = kept{facts: v.facts, task: v.task, watch: v.watch, operation: v.operation}
+	}
+}
+
+// note adds an event to the history, and a mail if it is an alert.
+func (t *turn) note(e journal.Event, mail bool) {
+	if e.Time.IsZero() {
+		e.Time = t.now
+	}
+	t.batch.Events = append(t.batch.Events, e)
+	if mail {
+		t.batch.Alerts = append(t.batch.Alerts, journal.Alert{
+			Kind: e.Kind, Server: e.Server, Incident: e.Incident, Event: len(t.batch.Events) - 1,
+		})
+	}
+}
+
+// after adds something to do once the turn is durable.
+func (t *turn) after(f func()) { t.acts = append(t.acts, f) }
+
+// commit writes the turn down and carries its effects out. If it cannot be
+// written, the servers are put back as they were and nothing is done; what the
+// pings said is said again by the next ones.
+func (t *turn) commit(ctx context.Context) error {
+	for v := range t.before {
+		body, err := json.Marshal(v.facts.Kept)
+		if err != nil {
+			return t.revert(err)
+		}
+		if t.batch.Facts == nil {
+			t.batch.Facts = map[string]json.RawMessage{}
+		}
+		t.batch.Facts[v.config.Name] = body
+	}
+	if len(t.batch.Events)+len(t.batch.Facts)+len(t.batch.Operations)+len(t.batch.Values) > 0 {
+		events, err := t.s.deps.Journal.Commit(ctx, t.batch)
+		t.s.written(err)
+		if err != nil {
+			return t.revert(err)
+		}
+		if n := len(events); n > 0 {
+			t.s.seq.Store(events[n-1].Seq)
+		}
+		for _, e := range events {
+			t.s.log.Info(e.Message, "kind", e.Kind, "server", e.Server, "reason", e.Reason, "incident", e.Incident)
+		}
+	}
+	for _, act := range t.acts {
+		act()
+	}
+	return nil
+}
+
+// revert undoes a turn that could not be written down. The counters stay: the
+// primary has been silent all the same.
+func (t *turn) revert(err error) error {
+	for v, was := range t.before {
+		v.facts.Kept = was.facts.Kept
+		v.facts.Warned, v.facts.UnknownAlerted = was.facts.Warned, was.facts.UnknownAlerted
+		v.facts.Claim = was.facts.Claim
+		v.task, v.watch, v.operation = was.task, was.watch, was.operation
+	}
+	for _, fail := range t.fails {
+		fail(err)
+	}
+	return err
+}
