@@ -1,0 +1,199 @@
+// Package config reads failoverd's configuration: what may be written in the
+// files (raw.go), what it means (this file), and what is wrong with it, all of
+// it at once, each problem with its file, line, key and what to write instead.
+//
+// A Config is immutable once Load or Parse has returned it and carries no
+// run-time state. The package reads no clock, opens no socket and starts
+// nothing; only Load and Secret.Reveal touch the file system.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is one complete, valid configuration with every default filled in.
+type Config struct {
+	File    string   // path of the main file, as it was given to Load
+	Standby Standby  `key:"standby"`
+	Alerts  Alerts   `key:"alerts"`
+	API     API      `key:"api"`
+	Servers []Server `key:"servers"` // main file first, then servers.d by file name
+
+	// Notices are no errors: what is not available in this version and what
+	// happens instead, and settings whose consequence should be known.
+	Notices []Problem
+
+	// spots remembers where a value was written, for checks that need more
+	// than the files, such as CheckNetworks. Keys are those of serviceKey.
+	spots map[string]spot
+}
+
+// Standby describes the host that failoverd runs on.
+type Standby struct {
+	Name           string        `key:"name"`     // Load fills in the host's name; Parse alone leaves "" when it is not written
+	DataDir        string        `key:"data_dir"` // absolute
+	Interface      string        `key:"interface"`
+	Capacity       int           `key:"capacity"` // primaries it can stand in for at a time, at least 1
+	Witnesses      []netip.Addr  `key:"witnesses"`
+	DefaultWitness bool          `key:"witnesses"` // the key is absent: the default gateway is the witness
+	Settle         time.Duration `key:"settle"`    // nothing is decided for this long after boot or link-up; may be 0
+}
+
+// Alerts says who is told, and how.
+type Alerts struct {
+	Email       *Email `key:"email"`        // nil: nobody is mailed
+	DailyReport string `key:"daily_report"` // "HH:MM" local time, or ""
+}
+
+// Email is the mail server and the people behind it.
+type Email struct {
+	Host     string   `key:"host"` // IP literal, or a name (which gives a notice: DNS may be part of the outage)
+	Port     int      `key:"port"`
+	TLS      string   `key:"tls"`      // none, starttls, opportunistic or implicit
+	CAFile   string   `key:"ca_file"`  // absolute, or "" for the system's authorities
+	Username string   `key:"username"` // "" for no authentication
+	Password Secret   `key:"password"`
+	From     string   `key:"from"`
+	To       []string `key:"to"`
+}
+
+// API is where the API listens.
+type API struct {
+	Socket      string         `key:"socket"`       // absolute path, at most 107 bytes
+	SocketGroup string         `key:"socket_group"` // group that may connect, or ""
+	Listen      netip.AddrPort `key:"listen"`       // zero: no TCP
+	CertFile    string         `key:"cert_file"`    // both empty: a key of its own is made at the first start
+	KeyFile     string         `key:"key_file"`
+}
+
+// Server is one primary.
+type Server struct {
+	Name              string       `key:"name"`
+	Address           netip.Addr   `key:"address"`
+	Addresses         []netip.Addr `key:"addresses"` // every path that is pinged, Address first
+	ManagementAddress netip.Addr   `key:"management_address"`
+	Priority          int          `key:"priority"` // the highest is taken first
+	Ping              Ping         `key:"ping"`
+	Probes            []Probe      `key:"probes"`
+	Takeover          Takeover     `key:"takeover"`
+	Databases         []Database   `key:"databases"`
+	Files             []FileTree   `key:"files"`
+	Where             string       // file:line of the server's first key
+}
+
+// Ping is the beat of the pings and the counts of consecutive misses that mean
+// something.
+type Ping struct {
+	Interval        time.Duration `key:"interval"`
+	Timeout         time.Duration `key:"timeout"` // shorter than Interval
+	WarnAfter       int           `key:"warn_after"`
+	FailAfter       int           `key:"fail_after"`
+	FailAfterReboot int           `key:"fail_after_reboot"` // in place of FailAfter after the standby host rebooted
+}
+
+// Probe is a further question that is put to a primary beside the ping.
+type Probe struct {
+	Name      string         `key:"name"`
+	Kind      string         `key:"kind"`    // tcp, http or command; sql and agent are not available in this version and are never in Server.Probes
+	Failure   string         `key:"failure"` // info, degraded or failure
+	Interval  time.Duration  `key:"interval"`
+	Timeout   time.Duration  `key:"timeout"`
+	FailAfter int            `key:"fail_after"`
+	TCP       netip.AddrPort `key:"tcp"`
+	HTTP      *HTTPCheck     `key:"http"`
+	Command   []string       `key:"command"`
+}
+
+// HTTPCheck is a request and the answer that counts as good.
+type HTTPCheck struct {
+	URL    string `key:"url"` // the host is an IP literal
+	Status int    `key:"status"`
+	Body   string `key:"body"` // text that the answer must contain, or ""
+}
+
+// Takeover says how the standby assumes the role of this primary.
+type Takeover struct {
+	Mode             string         `key:"mode"` // automatic or manual
+	AssumeAddress    bool           `key:"assume_address"`
+	ServiceAddresses []netip.Prefix `key:"service_addresses"` // not masked; Address as /32 or /128 unless written; nil without AssumeAddress
+	Interface        string         `key:"interface"`         // "" = Standby.Interface
+	OnConflict       string         `key:"on_conflict"`       // refuse or seize: another host answers for the address before the takeover
+	OnClaim          string         `key:"on_claim"`          // defend, yield or alert: another host claims it while standing in
+	OnFailure        string         `key:"on_failure"`        // undo or keep
+	AddressOrder     string         `key:"address"`           // last or first: the address after or before the data
+	Fence            *Fence         `key:"fence"`
+	Start            StandIn        `key:"start"`
+	Ready            *Ready         `key:"ready"`
+	MaxAge           time.Duration  `key:"max_age"` // 0: no limit
+	AutoRelease      bool           `key:"auto_release"`
+	ReleaseAfter     time.Duration  `key:"release_after"`
+	Verify           []netip.Addr   `key:"verify"` // neighbours asked besides the gateway
+}
+
+// Fence is the command that makes sure that the primary is off.
+type Fence struct {
+	Command   []string      `key:"command"`
+	Timeout   time.Duration `key:"timeout"`
+	OnFailure string        `key:"on_failure"` // stop or continue
+}
+
+// StandIn is the application that does the primary's work. With neither Units
+// nor Command only the address moves.
+type StandIn struct {
+	Units   []string      `key:"units"`
+	Command []string      `key:"command"`
+	Stop    []string      `key:"stop"`
+	Check   []string      `key:"check"` // exit status 0: it is running
+	Timeout time.Duration `key:"timeout"`
+}
+
+// Ready is the question that tells that the stand-in serves. Exactly one of
+// TCP, HTTP and Command is given.
+type Ready struct {
+	TCP     netip.AddrPort `key:"tcp"`
+	HTTP    *HTTPCheck     `key:"http"`
+	Command []string       `key:"command"`
+	Timeout time.Duration  `key:"timeout"`
+}
+
+// Database is one catalog that is to be replicated. Not available in this
+// version: it is parsed and checked, and gives a notice.
+type Database struct {
+	Name           string     `key:"name"`
+	Engine         string     `key:"engine"` // sqlserver, postgres, mysql or sqlite
+	Primary        DataSource `key:"primary"`
+	Standby        DataSource `key:"standby"`
+	ReplicateDaily string     `key:"replicate_daily"` // "HH:MM" local time, or ""
+	Realtime       string     `key:"realtime"`        // all, configuration or none
+	Fixups         []string   `key:"fixups"`          // absolute paths of SQL scripts
+}
+
+// DataSource is how one end of a database is reached.
+type DataSource struct {
+	DSN      string `key:"dsn"` // holds no password
+	Password Secret `key:"password"`
+}
+
+// FileTree is one tree of files that is to be replicated. Not available in
+// this version: it is parsed and checked, and gives a notice.
+type FileTree struct {
+	Name      string      `key:"name"`
+	Source    FileSource  `key:"source"`
+	Directory string      `key:"directory"` // on the standby, absolute
+	Include   []Inclusion `key:"include"`   // empty: everything
+}
+
+// FileSource is a directory on the primary (Agent) or one that is mounted on
+// the standby (Path). Exactly one is given.
+type FileSource struct {
+	Agent string `key:"agent"`
+	Path  string `key:"path"`
+}
+
+// Inclusion chooses files of a tree.
+type Inclusion struct {
+	Dir       string   `key:"dir"`      // relative to the source, "" = the source itself
+	Patterns  []string `key:"patterns"` // empty: every name
+	Recursive bool     `key:"recursive"`
+}
