@@ -1,0 +1,166 @@
+package main
+
+import (
+	"time"
+
+	"failoverd/api"
+	"failoverd/journal"
+	"failoverd/plan"
+	"failoverd/status"
+)
+
+// ptr is a pointer to v.
+func ptr[T any](v T) *T { return &v }
+
+// quietStandby is a standby on which nothing happens.
+func quietStandby() status.Standby {
+	return status.Standby{
+		Name: "standby-1", Version: "1.4.2", StartedAt: noon.Add(-41*24*time.Hour - 3*time.Hour),
+		Capacity: 1, StandingIn: []string{}, Waiting: []string{},
+		Interface: status.Interface{Name: "eth0", Up: true, MAC: "52:54:00:aa:bb:01", Gateway: "192.168.11.254"},
+		Witnesses: []status.Witness{{Address: "192.168.11.254", Kind: "gateway", Answering: true, LastAnswer: ptr(noon)}},
+		Journal:   status.Health{OK: true},
+		Mail:      status.Mail{Configured: true, OK: true, LastSent: ptr(at(9, 0, 0))},
+		Config:    status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: at(8, 0, 0), NeedsRestart: []string{}, Notices: []string{}},
+	}
+}
+
+// healthy is a server that answers and would be taken over if it did not.
+func healthy(name, address string) status.Server {
+	return status.Server{
+		Name: name, Address: address, ServiceAddresses: []string{address + "/24"}, AssumeAddress: true,
+		Priority: 10, Takeover: "automatic", State: "OK", StateSince: at(3, 0, 0),
+		Mode: "active", Health: "ok", Activity: "idle", Role: "standing by",
+		Summary:   "The primary serves its users.",
+		Readiness: status.Readiness{Verdict: "ready", Checks: []status.Check{{Name: "network", Result: "ok", Value: "gateway answers"}}},
+		FailAfter: 15, LastAnswer: ptr(noon), RTT: ptr(0.0004),
+		Paths:   []status.Path{{Address: address, Outcome: "answered", RTT: ptr(0.0004)}},
+		Probes:  []status.Probe{},
+		Beats:   []status.Beat{{At: noon, Outcome: "answered", RTT: ptr(0.0004)}, {At: noon, Outcome: "missed"}},
+		Actions: []status.Action{{Name: "suspend", Allowed: true}, {Name: "failover", Allowed: true}, {Name: "release", WhyNot: "the standby is not standing in"}},
+	}
+}
+
+// failed is a server that is down and that nobody serves.
+func failed(name, address string) status.Server {
+	s := healthy(name, address)
+	s.State, s.Health, s.StateSince = "Failure", "failure", at(3, 12, 0)
+	s.Misses, s.LastAnswer, s.RTT = 15, ptr(at(3, 11, 30)), nil
+	s.Beats = []status.Beat{{At: noon, Outcome: "missed"}, {At: noon, Outcome: "unknown"}}
+	s.Summary = "The primary is down and nobody serves its users."
+	s.Next = "failoverd failover " + name
+	s.Hold = &status.Hold{Code: "address-in-use", Reason: "52:54:00:aa:bb:cc answers ARP for " + address}
+	s.Incident = "inc-7"
+	return s
+}
+
+// quietDay is a standby with one healthy server.
+func quietDay() *fakeDaemon {
+	return &fakeDaemon{
+		stream: make(chan journal.Event),
+		snapshot: status.Snapshot{
+			GeneratedAt: noon, Seq: 42, Verdict: status.AllReady, Standby: quietStandby(),
+			Servers: []status.Server{healthy("DEMOSERVER", "192.168.11.1")}, Attention: []status.Notice{},
+		},
+		preview: status.Preview{
+			Kind: "takeover", Server: "DEMOSERVER", At: noon,
+			Steps: []plan.Shown{
+				{Name: "probe", Title: "ask the network for 192.168.11.1", Will: "ask the network for 192.168.11.1", Value: "nobody answers"},
+				{Name: "assume", Title: "assume 192.168.11.1/32 on eth0", Will: "add 192.168.11.1/32 to eth0"},
+			},
+			Skips: []string{"may we? takeover is manual"}, Checks: []status.Check{},
+		},
+		explanation: status.Explanation{Server: "DEMOSERVER", Verdict: "none", Steps: []status.Reason{}, Evidence: []status.Fact{}, Timing: []status.Fact{}, Plan: []status.Fact{}},
+		events:      []journal.Event{},
+		records:     []plan.Record{takeoverIn(plan.Succeeded)},
+		tokens: []api.Token{{ID: "tok_1", Name: "grafana", Role: "viewer", Servers: []string{}, Prefix: "fvt_abcd", State: "valid",
+			Created: at(8, 0, 0), Expires: ptr(at(8, 0, 0).AddDate(0, 0, 90)), LastUsed: ptr(at(12, 0, 0)), LastFrom: "192.168.11.30"}},
+		mails:    []status.TestMail{{OK: true, Recipient: "support@example.com", Transcript: []string{"> EHLO standby-1", "< 250 ok"}}},
+		reloaded: status.Reloaded{Changed: []string{}, NeedsRestart: []string{}, Notices: []string{}},
+	}
+}
+
+// badNight is a standby on which everything happens at once.
+func badNight() *fakeDaemon {
+	d := quietDay()
+	s := &d.snapshot
+	s.Verdict = status.Uncovered
+	s.Standby.StandingIn, s.Standby.Waiting = []string{"PBX"}, []string{"CRM"}
+	s.Standby.Mail = status.Mail{Configured: true, Pending: 2, Oldest: ptr(at(3, 12, 1)), Error: "192.168.11.5:25: connection refused"}
+	s.Standby.Config.Error = "failoverd.yaml:7: unknown key"
+
+	pbx := failed("PBX", "192.168.11.7")
+	pbx.Role, pbx.RoleSince, pbx.Hold, pbx.Next = "standing in", ptr(at(3, 12, 4)), nil, "failoverd release PBX"
+	pbx.Summary, pbx.Diverged, pbx.Epoch = "The standby serves its users since 03:12.", true, 3
+	crm := failed("CRM", "192.168.11.8")
+	vm := healthy("VM2", "192.168.11.9")
+	vm.State, vm.Mode = "Suspended", "suspended"
+	vm.Suspension = &status.Suspension{By: "alice", Reason: "OS patches", Since: at(11, 0, 0), Until: ptr(at(18, 0, 0))}
+	shop := healthy("SHOP", "192.168.11.10")
+	shop.State, shop.Health, shop.Misses = "Suspect", "suspect", 3
+	shop.Readiness = status.Readiness{Verdict: "degraded", Checks: []status.Check{
+		{Name: "mail", Result: "warning", Value: "2 mails are waiting", Limit: "none", Help: "failoverd test-alert"},
+	}}
+	shop.Probes = []status.Probe{{Name: "http", Kind: "http", Outcome: "missed", Failed: true, Counts: "degraded", Detail: "status 503"}}
+	s.Servers = []status.Server{pbx, crm, vm, shop}
+	s.Attention = []status.Notice{
+		{Severity: "critical", Server: "CRM", Text: "down since 03:12, nobody serves it: 52:54:00:aa:bb:cc answers ARP for 192.168.11.8", Help: "failoverd failover CRM --accept address-in-use"},
+		{Severity: "warning", Server: "", Text: "2 mails are waiting: connection refused", Help: "failoverd test-alert"},
+		{Severity: "warning", Server: "VM2", Text: "suspended by alice: OS patches", Help: "failoverd resume VM2"},
+	}
+	d.events = []journal.Event{
+		{Seq: 42, Time: at(3, 12, 4), Kind: "takeover.done", Severity: "critical", Server: "PBX", Incident: "inc-6", Operation: "op-1",
+			Actor: journal.Actor{Kind: "automatic", Name: "decision", Via: "monitor"}, Message: "The standby stands in for PBX", Evidence: map[string]any{"took_s": 1.2}},
+		{Seq: 41, Time: at(3, 11, 50), Kind: "server.suspended", Severity: "info", Server: "VM2",
+			Actor: journal.Actor{Kind: "user", Name: "alice", Via: "socket", From: "uid 1000"}, Message: "VM2 is suspended", Reason: "OS patches"},
+		{Seq: 40, Time: at(3, 11, 40), Kind: "standby.stalled", Severity: "warning", Message: "was stopped for 3 s\x1b[31m"},
+	}
+	d.explanation = status.Explanation{
+		Server: "CRM", At: ptr(at(3, 12, 0)), Verdict: "hold", Hold: crm.Hold,
+		Steps: []status.Reason{
+			{Question: "is it us?", Passed: ptr(true), Answer: "no: the gateway answers"},
+			{Question: "is there room?", Passed: ptr(false), Answer: "no: standing in for PBX"},
+			{Question: "may we?", Answer: ""},
+		},
+		Evidence: []status.Fact{{Name: "misses", Value: "15 of 15"}},
+		Timing:   []status.Fact{{Name: "first miss", Value: "03:11:32"}},
+		Plan:     []status.Fact{},
+	}
+	d.preview.Refused = true
+	d.preview.Checks = []status.Check{{Name: "primary-alive", Result: "critical", Value: "answered 1 s ago in 0.4 ms", Limit: "no answer", Accept: "primary-alive"}}
+	d.preview.Steps[0].Blocked, d.preview.Steps[0].Value, d.preview.Steps[0].Limit = true, "52:54:00:aa:bb:cc answers for 192.168.11.1", "no answer"
+	d.preview.Steps[0].Accept = "address-in-use"
+	d.records = []plan.Record{takeoverIn(plan.Running), takeoverIn(plan.Undone), takeoverIn(plan.Succeeded)}
+	d.mails = []status.TestMail{{Recipient: "support@example.com", Transcript: []string{"> EHLO standby-1", "< 535 no"}, Error: "535 no", Likely: "the password is wrong"}}
+	d.reloaded = status.Reloaded{Changed: []string{"servers[CRM].priority"}, NeedsRestart: []string{"api.listen"}, Notices: []string{"files: not available in this version"}}
+	return d
+}
+
+// takeoverIn is the takeover of DEMOSERVER in some state.
+func takeoverIn(s plan.State) plan.Record {
+	begin := at(12, 4, 30)
+	ended := begin.Add(1300 * time.Millisecond)
+	r := plan.Record{
+		ID: "op-1", Kind: api.Takeover, Server: "DEMOSERVER", State: s,
+		By: plan.Actor{Kind: "user", Name: "alice", Via: "socket", From: "uid 1000"}, Reason: "smoke",
+		Accept: []string{}, Started: begin,
+		Steps: []plan.Done{
+			{Name: "probe", Title: "ask the network for 192.168.11.1", State: plan.Succeeded, Started: ptr(begin), Ended: ptr(begin.Add(12 * time.Millisecond)), Note: "nobody answers"},
+			{Name: "assume", Title: "assume 192.168.11.1/32 on eth0", State: plan.Running, Started: ptr(begin.Add(12 * time.Millisecond))},
+		},
+	}
+	if s.Open() {
+		return r
+	}
+	r.Ended = &ended
+	r.Steps[1].Ended, r.Steps[1].State = &ended, plan.Succeeded
+	switch s {
+	case plan.Undone:
+		r.Error = "assume: permission denied"
+		r.Steps[1].Error, r.Steps[1].State = "permission denied", plan.Undone
+	case plan.Failed, plan.Partial:
+		r.Error = "assume: permission denied"
+		r.Steps[1].Error, r.Steps[1].State = "permission denied", plan.Failed
+	}
+	return r
+}

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"failoverd/api"
+	"failoverd/plan"
+)
+
+const (
+	waitBeat  = time.Second            // how often the waiting line moves on
+	askBeat   = 250 * time.Millisecond // how often the operation is asked for
+	lostAfter = 2 * time.Minute        // how long a daemon that is away is waited for
+)
+
+// wait shows the steps of an operation as they end, until it has ended, the
+// patience is over (0: never) or ctx ends. With lines, --json prints every
+// change as a line; otherwise one document at the end.
+func (p *program) wait(ctx context.Context, client *api.Client, record plan.Record, patience time.Duration, lines bool) error {
+	began := p.now()
+	var over <-chan time.Time
+	if patience > 0 {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		over = timer.C
+	}
+	poll := time.NewTicker(askBeat)
+	defer poll.Stop()
+	beat := time.NewTicker(waitBeat)
+	defer beat.Stop()
+
+	show := &progress{p: p, began: began, patience: patience, lines: lines}
+	if err := show.begin(record); err != nil {
+		return err
+	}
+	var lostSince time.Time
+	for record.State.Open() {
+		select {
+		case <-ctx.Done():
+			return show.leave(record, "you left it")
+		case <-over:
+			return show.leave(record, "waited for "+duration(patience))
+		case <-beat.C:
+			show.waiting(record)
+			continue
+		case <-poll.C:
+		}
+		next, err := client.Operation(ctx, record.ID)
+		switch {
+		case ctx.Err() != nil:
+			return show.leave(record, "you left it")
+		case err != nil && lostContact(err):
+			// The daemon may be restarting: it takes the operation up again.
+			if lostSince.IsZero() {
+				lostSince = time.Now()
+				show.erase()
+				p.aside("No daemon answers (%v); trying again. It takes the operation up at its start.", rootCause(err))
+			}
+			if time.Since(lostSince) > lostAfter {
+				return show.leave(record, "no daemon answered for "+duration(lostAfter))
+			}
+			continue
+		case err != nil:
+			show.erase()
+			return err
+		}
+		lostSince, record = time.Time{}, next
+		if err := show.update(record); err != nil {
+			return err
+		}
+	}
+	return show.end(record)
+}
+
+// progress is what has been shown of an operation.
+type progress struct {
+	p        *program
+	began    time.Time
+	patience time.Duration
+	lines    bool
+	shown    map[int]plan.State // last state that was printed of each step
+	seen     string             // last document that was printed
+	drawn    bool               // a waiting line stands on the terminal
+}
+
+// begin shows what there is at first.
+func (s *progress) begin(r plan.Record) error {
+	s.shown = map[int]plan.State{}
+	if !s.p.global.json {
+		line(s.p.out, "%s of %s, operation %s", r.Kind, r.Server, r.ID)
+	}
+	return s.update(r)
+}
+
+// update prints every step that has ended since.
+func (s *progress) update(r plan.Record) error {
+	if s.p.global.json {
+		if !s.lines {
+			return nil
+		}
+		text := fmt.Sprintf("%+v", documentKey(r))
+		if text == s.seen {
+			return nil
+		}
+		s.seen = text
+		return s.p.document(r)
+	}
+	colours := s.p.colours()
+	for i, d := range r.Steps {
+		if d.State.Open() || s.shown[i] == d.State {
+			continue
+		}
+		s.erase()
+		s.shown[i] = d.State
+		t := table{}
+		t.rows = append(t.rows, []cell{
+			{text: "  " + pad(plain(d.Name), 10)}, {pad(string(d.State), 9), paintState(d.State)},
+			{text: pad(tookStep(d), 8)}, {text: plain(stepText(d))},
+		})
+		t.write(s.p.out, colours)
+	}
+	s.waiting(r)
+	return nil
+}
+
+// documentKey is what makes two states of an operation different.
+func documentKey(r plan.Record) []string {
+	key := []string{string(r.State), r.Error}
+	for _, d := range r.Steps {
+		key = append(key, string(d.State), d.Note, d.Error)
+	}
+	return key
+}
+
+// tookStep is how long a step took, empty if it was not done.
+func tookStep(d plan.Done) string {
+	if d.Started == nil || d.Ended == nil {
+		return ""
+	}
+	return duration(d.Duration())
+}
+
+// stepText is what a step did and what came of it.
+func stepText(d plan.Done) string {
+	text := d.Title
+	if d.Note != "" {
+		text += ": " + d.Note
+	}
+	if d.Error != "" {
+		text += ": " + d.Error
+	}
+	return text
+}
+
+// waiting draws the line about the step that runs. Only a terminal has it.
+func (s *progress) waiting(r plan.Record) {
+	p := s.p
+	if p.global.json || !p.isTerminal(p.out) || !r.State.Open() {
+		return
+	}
+	what, since := "the operation to begin", s.began
+	for _, d := range r.Steps {
+		if d.State == plan.Running {
+			what = d.Title
+			if d.Started != nil {
+				since = *d.Started
+			}
+		}
+	}
+	if r.State == plan.Cancelling {
+		what = "what was done to be taken back"
+	}
+	text := fmt.Sprintf("  waiting for: %s (%s)", what, duration(p.now().Sub(since)))
+	if s.patience > 0 {
+		text = fmt.Sprintf("  waiting for: %s (%s of at most %s)", what, duration(p.now().Sub(s.began)), duration(s.patience))
+	}
+	text = plain(text)
+	if limit := width(p.out) - 1; utf8.RuneCountInString(text) > limit {
+		text = string([]rune(text)[:limit])
+	}
+	fmt.Fprintf(p.out, "\r%s\x1b[K", text)
+	s.drawn = true
+}
+
+// erase takes the waiting line away.
+func (s *progress) erase() {
+	if s.drawn {
+		fmt.Fprint(s.p.out, "\r\x1b[K")
+		s.drawn = false
+	}
+}
+
+// leave ends the waiting while the operation goes on.
+func (s *progress) leave(r plan.Record, why string) error {
+	s.erase()
+	if s.p.global.json && !s.lines {
+		if err := s.p.document(r); err != nil {
+			return err
+		}
+	}
+	return &failure{
+		code:   codeStillRunning,
+		detail: fmt.Sprintf("%s; the %s of %s GOES ON in the daemon", why, r.Kind, r.Server),
+		try:    fmt.Sprintf("failoverd operation watch %s, or to stop it: failoverd operation cancel %s", r.ID, r.ID),
+	}
+}
+
+// end says what came of the operation.
+func (s *progress) end(r plan.Record) error {
+	s.erase()
+	p := s.p
+	if p.global.json && !s.lines {
+		if err := p.document(r); err != nil {
+			return err
+		}
+	}
+	took := ""
+	if r.Ended != nil {
+		took = " in " + duration(r.Ended.Sub(r.Started))
+	}
+	if r.State == plan.Succeeded {
+		if !p.global.json {
+			line(p.out, "Done%s.  %s", took, followUp(r))
+		}
+		return nil
+	}
+	return &failure{code: codeOf(r.State), detail: verdict(r), try: "failoverd explain " + r.Server + "; failoverd status"}
+}
+
+// followUp is what a person does after an operation that succeeded.
+func followUp(r plan.Record) string {
+	if r.Kind == api.Release {
+		return fmt.Sprintf("Bring the primary %s up now. To see that it serves: failoverd status %s", r.Server, r.Server)
+	}
+	return fmt.Sprintf("The standby stands in for %s. To give the role back: failoverd release %s", r.Server, r.Server)
+}
+
+// codeOf is the problem that an operation's end is.
+func codeOf(s plan.State) string {
+	switch s {
+	case plan.Partial:
+		return codePartial
+	case plan.Cancelled:
+		return codeCancelled
+	}
+	return codeFailed
+}
+
+// verdict is the end of an operation that did not succeed, in a sentence.
+func verdict(r plan.Record) string {
+	text := fmt.Sprintf("the %s of %s ended as %s", r.Kind, r.Server, r.State)
+	if r.State == plan.Undone {
+		text = fmt.Sprintf("the %s of %s was not possible, and what had been done is taken back", r.Kind, r.Server)
+	}
+	if r.Error != "" {
+		text += ": " + r.Error
+	}
+	var failed []string
+	for _, d := range r.Steps {
+		if d.State == plan.Failed && !strings.Contains(r.Error, d.Error) {
+			failed = append(failed, d.Name+": "+d.Error)
+		}
+	}
+	if len(failed) > 0 {
+		text += " (" + strings.Join(failed, "; ") + ")"
+	}
+	return text
+}
+
+// paintState is the colour of a step's state.
+func paintState(s plan.State) colour {
+	switch s {
+	case plan.Succeeded:
+		return green
+	case plan.Failed:
+		return red
+	case plan.Undone, plan.Skipped, plan.Cancelled, plan.Partial:
+		return yellow
+	}
+	return noColour
+}

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"failoverd/alerts"
+	"failoverd/config"
+	"failoverd/internal/netstate"
+	"failoverd/journal"
+	"failoverd/monitor/probe"
+	"failoverd/standby"
+	"failoverd/takeover"
+	"failoverd/takeover/address"
+	"failoverd/takeover/standin"
+)
+
+// This is the only file that knows every concrete type: it makes the things
+// that the standby acts with out of the configuration.
+
+// world is what the parts are made of.
+type world struct {
+	config  *config.Config
+	journal *journal.Journal
+	net     *netstate.Watcher
+	metrics standby.Metrics
+	log     *slog.Logger
+	current atomic.Pointer[config.Config] // in force
+	standby atomic.Pointer[standby.Standby]
+}
+
+// deps joins everything.
+func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.Outbox) standby.Deps {
+	return standby.Deps{
+		Version: versionOf().Version,
+		Log:     w.log,
+		Config:  w.config,
+		Load:    func() (*config.Config, error) { return w.load(configFile) },
+		Journal: memory,
+		BootID:  bootID(),
+		BootAt:  bootTime(),
+		Net:     w.net,
+		Pinger: func(net probe.NetState, deliver func([]probe.Result), stalled func(time.Duration)) standby.Pinger {
+			return probe.NewPinger(probe.PingerConfig{Net: net, Deliver: deliver, Stalled: stalled, Log: w.log.With("component", "ping")})
+		},
+		Probers:  w.probers,
+		Probing:  func(deliver func([]probe.Result)) standby.Probing { return probe.NewSchedule(deliver) },
+		Holder:   address.NewHolder(w.log.With("component", "address")),
+		Segment:  w.segment,
+		Verify:   w.verify,
+		StandIn:  w.standIn,
+		Fence:    w.fence,
+		Next:     address.Announcements,
+		TestMail: w.testMail,
+		Loaded: func(c *config.Config) {
+			w.current.Store(c)
+			outbox.Use(sender(c), w.composer(c))
+		},
+		Metrics: w.metrics,
+	}
+}
+
+// load reads the configuration again and holds it against this host.
+func (w *world) load(file string) (*config.Config, error) {
+	c, err := config.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	return c, fits(c, w.net.State())
+}
+
+// probers are the further probes of a server.
+func (w *world) probers(c config.Server) []probe.Scheduled {
+	var list []probe.Scheduled
+	for _, p := range c.Probes {
+		q := probe.Question{Server: c.Name, Name: p.Name, Addr: c.Address, Timeout: p.Timeout, Net: w.net}
+		var prober probe.Prober
+		switch p.Kind {
+		case "tcp":
+			prober = probe.TCP{Question: q, To: p.TCP}
+		case "http":
+			prober = probe.HTTP{Question: q, URL: p.HTTP.URL, Status: p.HTTP.Status, Body: p.HTTP.Body}
+		default:
+			prober = probe.Command{Question: q, Argv: p.Command}
+		}
+		list = append(list, probe.Scheduled{Key: c.Name + "/" + p.Name, Interval: p.Interval, Prober: prober})
+	}
+	return list
+}
+
+// neighbours is a segment as the standby asks it.
+type neighbours struct{ *address.Segment }
+
+// Known is the MAC address that the kernel has for a neighbour.
+func (n neighbours) Known(ip netip.Addr) string { return n.Segment.Known(ip).String() }
+
+func (w *world) segment(link string, hear func(address.Claim)) (standby.Segment, error) {
+	s, err := address.Listen(link, hear, w.log.With("component", "segment"))
+	if err != nil {
+		return nil, err
+	}
+	if s.MAC() == nil {
+		return nil, errors.New("it has no hardware address, so it has no neighbours to ask or to tell")
+	}
+	return neighbours{s}, nil
+}
+
+// verify asks neighbours from the service address whether they heard of it.
+func (w *world) verify(ctx context.Context, seg standby.Segment, service netip.Addr, list []netip.Addr) takeover.Verified {
+	ping := func(ctx context.Context, from, to netip.Addr, timeout time.Duration) (bool, string, error) {
+		r := probe.Ping{Question: probe.Question{Addr: to, Timeout: timeout}, Source: from}.Probe(ctx)
+		if r.Outcome == probe.Unknown {
+			return false, r.Evidence, errors.New(r.Evidence)
+		}
+		evidence := r.Evidence
+		if r.Outcome == probe.Answered && evidence == "" {
+			evidence = "answered in " + r.RTT.Round(10*time.Microsecond).String()
+		}
+		return r.Outcome == probe.Answered, evidence, nil
+	}
+	v := address.Verify(ctx, seg.(neighbours).Segment, ping, service, list)
+	if len(v.Answers) == 0 {
+		return takeover.Verified{Result: v.Result.String(), Detail: "there is no neighbour to ask: no gateway on this segment, none in takeover.verify"}
+	}
+	var details []string
+	for _, a := range v.Answers {
+		details = append(details, a.Neighbour.String()+" "+a.Evidence)
+	}
+	return takeover.Verified{Result: v.Result.String(), Detail: strings.Join(details, ", ")}
+}
+
+// app is a stand-in together with the question whether it is ready.
+type app struct {
+	standin.App
+	ready standin.Ready
+}
+
+func (a app) Ready(ctx context.Context) (string, error) { return a.ready.Wait(ctx) }
+
+func (w *world) standIn(c config.Server) takeover.StandIn {
+	spec := w.spec(c)
+	a := app{App: standin.New(spec, w.log.With("component", "stand-in", "server", c.Name))}
+	if r := c.Takeover.Ready; r != nil {
+		a.ready = standin.Ready{TCP: r.TCP, Command: r.Command, Env: spec.Environ(), Timeout: r.Timeout}
+		if r.HTTP != nil {
+			a.ready.HTTP = &standin.HTTPCheck{URL: r.HTTP.URL, Status: r.HTTP.Status, Body: r.HTTP.Body}
+		}
+	}
+	return a
+}
+
+// spec is a server's stand-in as the configuration describes it.
+func (w *world) spec(c config.Server) standin.Spec {
+	s := c.Takeover.Start
+	env := standin.Environment{Server: c.Name}
+	for _, p := range c.Takeover.ServiceAddresses {
+		env.Addresses = append(env.Addresses, p.Addr())
+	}
+	for _, d := range c.Databases {
+		env.Catalogs = append(env.Catalogs, d.Name)
+	}
+	return standin.Spec{
+		Units: s.Units, Start: s.Command, Stop: s.Stop, Check: s.Check, Timeout: s.Timeout,
+		Dir: filepath.Join(w.config.Standby.DataDir, "servers", c.Name), Environment: env,
+	}
+}
+
+func (w *world) fence(c config.Server) *takeover.Fence {
+	f := c.Takeover.Fence
+	if f == nil {
+		return nil
+	}
+	environ := w.spec(c).Environ()
+	return &takeover.Fence{
+		Command: strings.Join(f.Command, " "), Timeout: f.Timeout, Continue: f.OnFailure == "continue",
+		Run: func(ctx context.Context) (string, error) {
+			return standin.RunCommand(ctx, standin.Command{Args: f.Command, Env: environ, Timeout: f.Timeout})
+		},
+	}
+}
+
+// smtp is the mail server of a configuration, nil if there is none.
+func smtp(c *config.Config) *alerts.SMTP {
+	e := c.Alerts.Email
+	if e == nil {
+		return nil
+	}
+	return alerts.NewSMTP(alerts.SMTPConfig{
+		Host: e.Host, Port: e.Port, TLS: e.TLS, CAFile: e.CAFile, Username: e.Username, Password: e.Password.Reveal,
+	})
+}
+
+// sender is the way out for alerts, nil if there is none.
+func sender(c *config.Config) alerts.Sender {
+	if s := smtp(c); s != nil {
+		return s
+	}
+	return nil
+}
+
+// composer is what mails need beside the journal.
+func (w *world) composer(c *config.Config) alerts.Composer {
+	out := alerts.Composer{Standby: c.Standby.Name, Version: versionOf().Version, Zone: time.Local, Unprotected: w.unprotected}
+	if c.Alerts.Email != nil {
+		out.From = c.Alerts.Email.From
+	}
+	return out
+}
+
+// unprotected are the servers that could not be taken over now.
+func (w *world) unprotected() []alerts.Unprotected {
+	s := w.standby.Load()
+	if s == nil {
+		return nil
+	}
+	list := []alerts.Unprotected{}
+	for _, v := range s.Snapshot().Servers {
+		if why := v.Unprotected(); why != "" {
+			list = append(list, alerts.Unprotected{Server: v.Name, Why: why})
+		}
+	}
+	return list
+}
+
+// recipients is whom alerts go to, as configured now.
+func (w *world) recipients() []string {
+	if e := w.current.Load().Alerts.Email; e != nil {
+		return e.To
+	}
+	return nil
+}
+
+// testMail sends one real mail and returns the dialogue.
+func (w *world) testMail(ctx context.Context, to string) (transcript []string, likely string, err error) {
+	c := w.current.Load()
+	out := smtp(c)
+	if out == nil {
+		return nil, "", errors.New("no alerts.email is configured")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	story := w.composer(c).Story(journal.Event{
+		Time: time.Now(), Kind: "alert.test", Severity: "info", Message: "this is a test: nothing has happened",
+		Reason: "somebody ran failoverd test-alert", Actor: journal.Actor{Kind: "system", Name: "failoverd"},
+	})
+	story.Mail.Recipient, story.Now = to, time.Now()
+	transcript, err = out.Dialogue(ctx, alerts.Compose(story))
+	if n := len(transcript); err != nil && n > 0 {
+		likely = strings.TrimPrefix(transcript[n-1], "likely cause: ")
+		if likely == transcript[n-1] {
+			likely = ""
+		}
+	}
+	return transcript, likely, err
+}

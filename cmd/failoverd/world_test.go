@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"failoverd/api"
+	"failoverd/journal"
+	"failoverd/plan"
+	"failoverd/status"
+)
+
+// brisbane is the zone of the tests: not UTC, and without summer time.
+var brisbane = time.FixedZone("AEST", 10*60*60)
+
+// at is a moment of the day on which the tests take place.
+func at(hour, minute, second int) time.Time {
+	return time.Date(2026, 9, 22, hour, minute, second, 0, brisbane)
+}
+
+// noon is when commands are run.
+var noon = at(12, 4, 31)
+
+// fakeDaemon is a daemon that knows nothing but what a test tells it. It speaks the
+// API's JSON by the API's own types.
+type fakeDaemon struct {
+	mu          sync.Mutex
+	snapshot    status.Snapshot
+	preview     status.Preview
+	explanation status.Explanation
+	events      []journal.Event
+	stream      chan journal.Event // what happens while somebody follows
+	records     []plan.Record      // what an operation is, one question after the other; the last one stays
+	asked       int                // questions about the operation so far
+	mails       []status.TestMail
+	reloaded    status.Reloaded
+	tokens      []api.Token
+	problem     *api.Problem // refuses orders with it
+	refuseAll   bool         // and questions too
+	requests    []string     // METHOD PATH BODY
+	deaf        bool         // orders are taken and never answered
+	away        bool         // every connection is broken off
+}
+
+// serve listens on a socket of its own and returns its path.
+func (d *fakeDaemon) serve(t *testing.T) string {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(d.handler())
+	s.Listener.Close()
+	s.Listener = l
+	s.Start()
+	t.Cleanup(s.Close)
+	t.Cleanup(s.CloseClientConnections)
+	return socket
+}
+
+// handler is the API.
+func (d *fakeDaemon) handler() http.Handler {
+	mux := http.NewServeMux()
+	get := func(path string, f func(r *http.Request) any) {
+		mux.HandleFunc("GET "+api.Base+path, func(w http.ResponseWriter, r *http.Request) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.away {
+				panic(http.ErrAbortHandler)
+			}
+			if d.refuseAll {
+				refuse(w, d.problem)
+				return
+			}
+			reply(w, http.StatusOK, f(r))
+		})
+	}
+	post := func(path string, f func(r *http.Request) (int, any)) {
+		mux.HandleFunc("POST "+api.Base+path, func(w http.ResponseWriter, r *http.Request) {
+			var body json.RawMessage
+			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.requests = append(d.requests, fmt.Sprintf("%s %s %s", r.Method, r.URL.RequestURI(), body))
+			if d.deaf && r.URL.Query().Get("dry_run") == "" {
+				panic(http.ErrAbortHandler)
+			}
+			if d.problem != nil && (d.refuseAll || r.URL.Query().Get("dry_run") == "") {
+				refuse(w, d.problem)
+				return
+			}
+			code, answer := f(r)
+			reply(w, code, answer)
+		})
+	}
+	get("/status", func(*http.Request) any { return d.snapshot })
+	mux.HandleFunc("GET "+api.Base+"/servers/{name}", func(w http.ResponseWriter, r *http.Request) {
+		for _, s := range d.snapshot.Servers {
+			if s.Name == r.PathValue("name") {
+				reply(w, http.StatusOK, s)
+				return
+			}
+		}
+		refuse(w, &api.Problem{Status: 404, Code: status.NotFound, Title: "Not Found", Detail: "there is no server " + r.PathValue("name")})
+	})
+	get("/servers/{name}/explain", func(*http.Request) any { return d.explanation })
+	get("/operations", func(*http.Request) any { return api.OperationList{Operations: d.records} })
+	get("/operations/{id}", func(*http.Request) any { return d.record() })
+	post("/operations/{id}/cancel", func(*http.Request) (int, any) { return 202, d.record() })
+	get("/events", func(*http.Request) any { return api.EventList{Events: d.events} })
+	get("/audit", func(*http.Request) any { return api.EventList{Events: d.events} })
+	mux.HandleFunc("GET "+api.Base+"/events/stream", d.follow)
+	for _, wish := range []string{"suspend", "stop", "resume"} {
+		post("/servers/{name}/"+wish, func(*http.Request) (int, any) { return 200, d.snapshot.Servers[0] })
+	}
+	for _, order := range []string{"failover", "release"} {
+		post("/servers/{name}/"+order, func(r *http.Request) (int, any) {
+			if r.URL.Query().Get("dry_run") == "true" {
+				return 200, d.preview
+			}
+			return 202, d.records[0]
+		})
+	}
+	post("/reload", func(*http.Request) (int, any) { return 200, d.reloaded })
+	post("/test-alert", func(*http.Request) (int, any) { return 200, api.TestAlertResult{Mails: d.mails} })
+	get("/tokens", func(*http.Request) any { return api.TokenList{Tokens: d.tokens} })
+	post("/tokens", func(*http.Request) (int, any) {
+		return 201, api.CreatedToken{Token: d.tokens[0], Secret: "fvt_secret"}
+	})
+	post("/tokens/{id}/revoke", func(*http.Request) (int, any) { return 200, d.tokens[0] })
+	return mux
+}
+
+// record is the next state of the operation.
+func (d *fakeDaemon) record() plan.Record {
+	r := d.records[min(d.asked, len(d.records)-1)]
+	d.asked++
+	return r
+}
+
+// follow sends what happens as server-sent events until the client leaves.
+func (d *fakeDaemon) follow(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
+	w.(http.Flusher).Flush()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case e, ok := <-d.stream:
+			if !ok {
+				return
+			}
+			data, _ := json.Marshal(e)
+			fmt.Fprintf(w, "id: %s\nevent: event\ndata: %s\n\n", strconv.FormatInt(e.Seq, 10), data)
+			w.(http.Flusher).Flush()
+		}
+	}
+}
+
+// sent are the orders that came in.
+func (d *fakeDaemon) sent() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]string{}, d.requests...)
+}
+
+// change changes what the daemon knows while it serves.
+func (d *fakeDaemon) change(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+// reply answers with a document.
+func reply(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(v)
+}
+
+// refuse answers with a problem.
+func refuse(w http.ResponseWriter, p *api.Problem) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	json.NewEncoder(w).Encode(p)
+}
