@@ -2,6 +2,7 @@ package standby
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -24,7 +25,7 @@ type Deps struct {
 	Config  *config.Config
 	Load    func() (*config.Config, error) // reads the configuration again
 
-	Journal *journal.Journal
+	Journal Journal
 	BootID  string    // the kernel's boot id
 	BootAt  time.Time // when the host was booted; zero: long ago
 
@@ -48,6 +49,19 @@ type Deps struct {
 	Loaded func(*config.Config)
 
 	Metrics Metrics
+}
+
+// Journal is the memory. Commit is durable when it returns; *journal.Journal is
+// the real one.
+type Journal interface {
+	Commit(ctx context.Context, b journal.Batch) ([]journal.Event, error)
+	Facts(ctx context.Context) (map[string]json.RawMessage, error)
+	Values(ctx context.Context) (map[string]string, error)
+	Operations(ctx context.Context, q journal.OperationQuery) ([]journal.Operation, error)
+	Operation(ctx context.Context, id string) (journal.Operation, error)
+	Pending(ctx context.Context) (n int, oldest time.Time, err error)
+	Mails(ctx context.Context, q journal.MailQuery) ([]journal.Mail, error)
+	AddBuckets(ctx context.Context, buckets []journal.Bucket) error
 }
 
 // Net is what the kernel says about links, addresses and routes.

@@ -13,7 +13,7 @@ import (
 // history gathers the pings into buckets of a minute and hands them to the
 // journal, away from the loop.
 type history struct {
-	journal *journal.Journal
+	journal Journal
 	log     *slog.Logger
 
 	mu      sync.Mutex
@@ -26,7 +26,7 @@ type bucketKey struct {
 	minute int64
 }
 
-func newHistory(j *journal.Journal, log *slog.Logger) *history {
+func newHistory(j Journal, log *slog.Logger) *history {
 	return &history{journal: j, log: log, buckets: map[bucketKey]*journal.Bucket{}}
 }
 

@@ -27,7 +27,7 @@ type task struct {
 
 // operations are the records of what runs, and of what ran last.
 type operations struct {
-	journal *journal.Journal
+	journal Journal
 
 	mu      sync.Mutex
 	records map[string]plan.Record
@@ -106,8 +106,13 @@ type recorder struct {
 	again    bool
 }
 
-// Record satisfies plan.Recorder.
+// Record satisfies plan.Recorder. The end of an operation is not written here:
+// it is written with the transition that follows from it, in one transaction, so
+// that no crash comes between the two.
 func (r *recorder) Record(ctx context.Context, rec plan.Record, durable bool) error {
+	if !rec.State.Open() {
+		return nil
+	}
 	r.s.operations.put(rec)
 	if !durable {
 		return nil
@@ -116,14 +121,21 @@ func (r *recorder) Record(ctx context.Context, rec plan.Record, durable bool) er
 	if err != nil {
 		return err
 	}
-	b := journal.Batch{Operations: []journal.Operation{op}}
+	_, err = r.s.deps.Journal.Commit(context.WithoutCancel(ctx), journal.Batch{
+		Operations: []journal.Operation{op}, Events: r.events(rec),
+	})
+	return err
+}
+
+// events says what became of the steps of which the history does not know yet.
+func (r *recorder) events(rec plan.Record) []journal.Event {
+	var events []journal.Event
 	for _, d := range rec.Steps {
 		if e, ok := r.event(rec, d); ok {
-			b.Events = append(b.Events, e)
+			events = append(events, e)
 		}
 	}
-	_, err = r.s.deps.Journal.Commit(context.WithoutCancel(ctx), b)
-	return err
+	return events
 }
 
 // event says what became of a step, once.
@@ -263,14 +275,14 @@ func (t *turn) begin(v *server, p plan.Plan, r plan.Record, back bool) {
 			} else {
 				r, err = plan.Run(ctx, p, r, rec)
 			}
-			s.operations.put(r)
-			s.box.put(func(t *turn) { t.ended(v, job, r, err) })
+			steps := rec.events(r)
+			s.box.put(func(t *turn) { t.ended(v, job, r, steps, err) })
 		})
 	})
 }
 
 // ended takes the end of an operation to the machine.
-func (t *turn) ended(v *server, job *task, r plan.Record, err error) {
+func (t *turn) ended(v *server, job *task, r plan.Record, steps []journal.Event, err error) {
 	if v.task != job {
 		return
 	}
@@ -280,9 +292,17 @@ func (t *turn) ended(v *server, job *task, r plan.Record, err error) {
 	}
 	t.remember(v)
 	t.fails = append(t.fails, func(error) {
-		t.s.retry = append(t.s.retry, func(t *turn) { t.ended(v, job, r, err) })
+		t.s.retry = append(t.s.retry, func(t *turn) { t.ended(v, job, r, steps, err) })
 	})
 	v.task = nil
+	op, broken := encode(r)
+	if broken != nil {
+		t.s.log.Error("the end of an operation cannot be written down", "operation", r.ID, "err", broken)
+	} else {
+		t.batch.Operations = append(t.batch.Operations, op)
+	}
+	t.batch.Events = append(t.batch.Events, steps...)
+	t.after(func() { t.s.operations.put(r) })
 	e := monitor.Event{Reason: took(r), Touched: r.Begun(takeover.StepStart)}
 	if r.By.Kind != "automatic" {
 		e.By = r.By.Name
@@ -319,6 +339,9 @@ func (t *turn) ended(v *server, job *task, r plan.Record, err error) {
 	}
 	if v.facts.Role == monitor.StandingBy {
 		t.after(func() {
+			for _, a := range v.service() {
+				t.s.own.unmark(a) // if it was not assumed, nobody else has
+			}
 			if v.facts.Health != monitor.OK && v.facts.Mode == monitor.Active {
 				t.s.beginAsking(v)
 			} else {
@@ -354,7 +377,7 @@ func took(r plan.Record) string {
 	if r.Ended == nil {
 		return r.Reason
 	}
-	return fmt.Sprintf("%s; took %s", r.Reason, r.Ended.Sub(r.Started).Round(time.Millisecond))
+	return fmt.Sprintf("it took %s", r.Ended.Sub(r.Started).Round(time.Millisecond))
 }
 
 // run starts a goroutine that the standby waits for before it ends.

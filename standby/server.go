@@ -175,18 +175,27 @@ func (s *server) plans(o status.Order, ordered bool) takeover.Server {
 		First:     t.AddressOrder == "first",
 		Keep:      t.OnFailure == "keep",
 		Fence:     s.fence,
-		Data:      s.dataNote(),
+		Data:      s.copies(),
 		Ready:     ready,
 		Start:     t.Start.Timeout,
 	}
 }
 
-// dataNote says what becomes of the server's data in this version.
-func (s *server) dataNote() string {
+// copies says what becomes of the server's copies in a takeover; empty where
+// there are none.
+func (s *server) copies() string {
 	if len(s.config.Databases)+len(s.config.Files) == 0 {
-		return "nothing is replicated for this server"
+		return ""
 	}
 	return "replication is not available in this version: the stand-in works on the data that is there"
+}
+
+// dataNote is what the decision says about the data.
+func (s *server) dataNote() string {
+	if note := s.copies(); note != "" {
+		return note
+	}
+	return "nothing is replicated for this server"
 }
 
 // order is the record of who asked, for a decision that failoverd took itself.
