@@ -107,15 +107,20 @@ func (q *Inquiry) Heard(ip netip.Addr, mac string, at time.Time) {
 	q.report(ip, found)
 }
 
-// Free asks whether the address is free now. Where it has been asked for often
-// enough since Begin, and has been silent for the given time, the answer is
-// there at once. Otherwise it asks afresh, Questions times, spacing apart, and
-// listens for one spacing more. The error says who holds the address, or why it
-// could not be asked for.
-func (q *Inquiry) Free(ctx context.Context, ip netip.Addr, spacing, quiet time.Duration) (Found, error) {
+// Silent reports whether the address has been asked for often enough since
+// Begin, and has been silent for the given time.
+func (q *Inquiry) Silent(ip netip.Addr, spacing, quiet time.Duration) (Found, bool) {
 	f := q.Found(ip)
-	if f.Err == nil && f.Asked >= Questions && time.Since(f.LastAsked) < 2*spacing+time.Second &&
-		(f.Answered.IsZero() || time.Since(f.Answered) >= quiet) {
+	return f, f.Err == nil && f.Asked >= Questions && time.Since(f.LastAsked) < 2*spacing+time.Second &&
+		(f.Answered.IsZero() || time.Since(f.Answered) >= quiet)
+}
+
+// Free asks whether the address is free now. Where it is known to be Silent the
+// answer is there at once. Otherwise it asks afresh, Questions times, spacing
+// apart, and listens for one spacing more. The error says who holds the address,
+// or why it could not be asked for.
+func (q *Inquiry) Free(ctx context.Context, ip netip.Addr, spacing, quiet time.Duration) (Found, error) {
+	if f, ok := q.Silent(ip, spacing, quiet); ok {
 		return f, nil
 	}
 	return q.Afresh(ctx, ip, spacing)

@@ -43,7 +43,7 @@ type Server struct {
 	First     bool           // address: first
 	Keep      bool           // on_failure: keep
 	Fence     *Fence
-	Data      string // what is said about replication where there is none
+	Data      string // what becomes of the copies; empty where nothing is replicated
 	Ready     time.Duration
 	Start     time.Duration
 }
@@ -98,7 +98,10 @@ func Takeover(s Server, p Parts) plan.Plan {
 	if s.Assume {
 		address = append(address, s.probe(p), s.assume(p), s.announce(p))
 	}
-	data := []plan.Step{s.quiesce(), s.promote()}
+	data := []plan.Step{}
+	if s.Data != "" {
+		data = append(data, s.quiesce(), s.promote())
+	}
 	var steps []plan.Step
 	if s.Fence != nil {
 		steps = append(steps, s.fence())
@@ -172,6 +175,10 @@ func (s Server) probe(p Parts) plan.Step {
 		Do: func(ctx context.Context) (string, error) {
 			var notes []string
 			for _, a := range s.Addresses {
+				if f, ok := s.silent(p, a.Addr()); ok {
+					notes = append(notes, fmt.Sprintf("%s: no answer to %d questions", a.Addr(), f.Asked))
+					continue
+				}
 				if p.Holder.Holds(a.Addr()) {
 					notes = append(notes, a.Addr().String()+" is held by the standby already")
 					continue
@@ -196,10 +203,22 @@ func (s Server) probe(p Parts) plan.Step {
 // has been asking since a first miss.
 const checkSpacing = 150 * time.Millisecond
 
-// free asks whether an address is free. After a fence, and for an operator's
-// order, only fresh questions count.
+// fresh reports whether only fresh questions count: after a fence, and for an
+// operator's order.
+func (s Server) fresh() bool { return s.Fence != nil || s.Ordered }
+
+// silent reports whether the questions since the first miss say already that the
+// address is free.
+func (s Server) silent(p Parts, ip netip.Addr) (Found, bool) {
+	if s.fresh() {
+		return Found{}, false
+	}
+	return p.Inquiry.Silent(ip, s.Spacing, s.Quiet)
+}
+
+// free asks whether an address is free.
 func (s Server) free(ctx context.Context, p Parts, ip netip.Addr) (Found, error) {
-	if s.Fence != nil || s.Ordered {
+	if s.fresh() {
 		return p.Inquiry.Afresh(ctx, ip, max(s.Spacing, checkSpacing))
 	}
 	return p.Inquiry.Free(ctx, ip, s.Spacing, s.Quiet)

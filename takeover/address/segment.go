@@ -1,0 +1,192 @@
+package address
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Segment is one interface's view of its neighbours: it hears who claims which
+// address (Run) and speaks for the addresses of this host. An interface without
+// a hardware address (lo, tun) has no neighbours: everything is heard and said
+// there by doing nothing.
+type Segment struct {
+	name string
+	log  *slog.Logger
+
+	hearing sync.Mutex // one claim at a time
+	hear    func(Claim)
+	opened  *ears // by Listen, until Run takes them
+	mouth   mouth
+
+	mu  sync.Mutex
+	ifi *net.Interface  // as it was last seen
+	own map[string]bool // the hardware addresses of this host
+}
+
+// Listen opens the sockets on an interface, so that nothing is missed from now
+// on, and returns its segment. Run has to be called: it hears, and closes them.
+// hear is called for one claim at a time and must not block long. Claims by this
+// host's own hardware addresses are left out. Errors: ErrNoLink, and those of
+// packet sockets (CAP_NET_RAW).
+func Listen(ifname string, hear func(Claim), log *slog.Logger) (*Segment, error) {
+	s := &Segment{name: ifname, hear: hear, log: log.With("interface", ifname)}
+	var err error
+	if s.mouth.fd, err = openMouth(); err != nil {
+		return nil, fmt.Errorf("speak on %s: %w", ifname, err)
+	}
+	if s.opened, err = s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on %s: %w", ifname, err), s.mouth.close())
+	}
+	return s, nil
+}
+
+// look asks the kernel for the interface and for this host's hardware
+// addresses.
+func (s *Segment) look() (*net.Interface, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	var ifi *net.Interface
+	own := make(map[string]bool, len(all))
+	for i := range all {
+		if len(all[i].HardwareAddr) > 0 {
+			own[string(all[i].HardwareAddr)] = true
+		}
+		if all[i].Name == s.name {
+			ifi = &all[i]
+		}
+	}
+	if ifi == nil {
+		return nil, ErrNoLink
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ifi, s.own = ifi, own
+	return ifi, nil
+}
+
+// MAC is the hardware address of the interface as it was last seen; nil where it
+// has none, and there is nobody to announce an address to.
+func (s *Segment) MAC() net.HardwareAddr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !hasNeighbours(s.ifi) {
+		return nil
+	}
+	return append(net.HardwareAddr(nil), s.ifi.HardwareAddr...)
+}
+
+// hasNeighbours says whether the interface is one of an Ethernet.
+func hasNeighbours(ifi *net.Interface) bool {
+	return len(ifi.HardwareAddr) == 6 && ifi.Flags&net.FlagLoopback == 0 && !isZero(ifi.HardwareAddr)
+}
+
+// isOwn says whether a hardware address is one of this host's.
+func (s *Segment) isOwn(mac net.HardwareAddr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.own[string(mac)]
+}
+
+// Ask asks the segment once whether anybody has the address. The answer, if
+// any, is a claim.
+func (s *Segment) Ask(ip netip.Addr) error {
+	err := s.send(func(ifi *net.Interface) ([][]byte, error) {
+		b, err := question(ifi.HardwareAddr, linkLocal(ifi), ip)
+		return [][]byte{b}, err
+	})
+	if err != nil {
+		return fmt.Errorf("ask for %s: %w", ip, err)
+	}
+	return nil
+}
+
+// Announce says once, in every form, that this host has the address. That it was
+// sent does not mean that it arrived: without a carrier it is lost silently.
+func (s *Segment) Announce(ip netip.Addr) error {
+	err := s.send(func(ifi *net.Interface) ([][]byte, error) {
+		return announcement(ifi.HardwareAddr, ip)
+	})
+	if err != nil {
+		return fmt.Errorf("announce %s: %w", ip, err)
+	}
+	return nil
+}
+
+// Introduce makes a neighbour use this host for the service address, by asking
+// it something in the name of the service address.
+func (s *Segment) Introduce(service, neighbour netip.Addr) error {
+	err := s.send(func(ifi *net.Interface) ([][]byte, error) {
+		b, err := introduction(ifi.HardwareAddr, service, neighbour)
+		return [][]byte{b}, err
+	})
+	if err != nil {
+		return fmt.Errorf("introduce %s to %s: %w", service, neighbour, err)
+	}
+	return nil
+}
+
+// Known is the hardware address that the kernel's neighbour table has for an
+// address on this interface; nil if it has none.
+func (s *Segment) Known(ip netip.Addr) net.HardwareAddr {
+	ifi, err := s.look()
+	if err != nil {
+		return nil
+	}
+	family := netlink.FAMILY_V6
+	if ip.Is4() {
+		family = netlink.FAMILY_V4
+	}
+	// An interrupted dump still has data, and most often what is looked for.
+	list, err := netlink.NeighList(ifi.Index, family)
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		s.log.Debug("neighbours could not be listed", "err", err)
+	}
+	for _, n := range list {
+		found, ok := netip.AddrFromSlice(n.IP)
+		if ok && found.Unmap() == ip.WithZone("") && len(n.HardwareAddr) == 6 && !isZero(n.HardwareAddr) &&
+			n.State&(netlink.NUD_INCOMPLETE|netlink.NUD_FAILED|netlink.NUD_NOARP) == 0 {
+			return n.HardwareAddr
+		}
+	}
+	return nil
+}
+
+// send builds frames for the interface as it is now and sends them.
+func (s *Segment) send(build func(*net.Interface) ([][]byte, error)) error {
+	ifi, err := s.look()
+	if err != nil {
+		return err
+	}
+	if !hasNeighbours(ifi) {
+		return nil
+	}
+	frames, err := build(ifi)
+	if err != nil {
+		return err
+	}
+	return s.mouth.say(ifi.Index, frames)
+}
+
+// linkLocal is the interface's link-local IPv6 address; invalid without one.
+func linkLocal(ifi *net.Interface) netip.Addr {
+	addrs, err := ifi.Addrs()
+	if err != nil {
+		return netip.Addr{}
+	}
+	for _, a := range addrs {
+		if ipnet, ok := a.(*net.IPNet); ok {
+			if ip, ok := netip.AddrFromSlice(ipnet.IP); ok && ip.Is6() && !ip.Is4In6() && ip.IsLinkLocalUnicast() {
+				return ip
+			}
+		}
+	}
+	return netip.Addr{}
+}
