@@ -26,7 +26,7 @@ very program runs as a daemon on a real configuration file. Then a primary dies.
 
 Nothing outside these namespaces is touched, and no root is needed where user
 namespaces are allowed. With --keep the world stays, and you play in it.`,
-		Example: `  failoverd lab           the whole story, about half a minute
+		Example: `  failoverd lab           the whole story, in a few seconds
   failoverd lab --keep    the same world, and you decide who dies`,
 		Args: cobra.NoArgs,
 		RunE: p.runner(func(ctx context.Context, _ []string) error {

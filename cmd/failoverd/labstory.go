@@ -170,6 +170,9 @@ func (t *teller) back(ctx context.Context) error {
 	if _, err := t.s.WaitState(ctx, "pbx", "OK", "standing by"); err != nil {
 		return err
 	}
+	if err := t.s.PBX.Speak(ctx); err != nil {
+		return err
+	}
 	if err := t.user.WaitServedBy(ctx, "primary"); err != nil {
 		return err
 	}

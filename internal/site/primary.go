@@ -53,6 +53,17 @@ func (p *Primary) Die() error { return errors.Join(p.Down(), p.stop()) }
 // Return brings a dead primary back, with its address and its service.
 func (p *Primary) Return() error { return errors.Join(p.Up(), p.Serve()) }
 
+// Speak sends the client a datagram, as a system does that has booted and begins
+// to talk: whom it speaks to learns where its address is.
+func (p *Primary) Speak(ctx context.Context) error {
+	conn, err := p.Dial(ctx, "udp", ClientAddress+":9")
+	if err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte("hello\n"))
+	return errors.Join(err, conn.Close())
+}
+
 func (p *Primary) stop() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

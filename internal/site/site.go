@@ -270,6 +270,9 @@ func orDuration(d, other time.Duration) time.Duration {
 	return d
 }
 
+// Binary is the program that the site runs.
+func (s *Site) Binary() string { return s.binary }
+
 // Holders lists the hosts that hold an address: the answer to "never two".
 func (s *Site) Holders(a string) []string {
 	ip := netip.MustParseAddr(a)

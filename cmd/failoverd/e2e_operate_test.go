@@ -1,0 +1,231 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"failoverd/internal/site"
+	"failoverd/journal"
+	"failoverd/status"
+)
+
+// A dry run shows every step and changes nothing; the order itself is refused
+// while the primary answers, unless that is accepted by name.
+func TestFailoverByHand(t *testing.T) {
+	c := newCompany(t, site.Options{StandIn: true})
+	c.start()
+	before := len(c.events("pbx"))
+	out := c.cli(exitRefused, "failover", "pbx", "--dry-run")
+	contains(t, out, "primary-alive", "address-in-use", "probe", "assume", "announce", "start", "ready")
+	c.assertHeld(site.PBXAddress, false)
+	if after := len(c.events("pbx")); after != before {
+		t.Errorf("a dry run left %d events", after-before)
+	}
+	contains(t, c.cli(exitRefused, "failover", "pbx", "--yes", "--reason", "test"), "--accept primary-alive")
+	c.assertHeld(site.PBXAddress, false)
+	refused, yes := c.happened("pbx", "decision.refused")
+	if !yes || refused.Actor.Name != "root" {
+		t.Errorf("the refused order is in the history: %t, by %q", yes, refused.Actor.Name)
+	}
+
+	// The primary is taken off the network for maintenance, and the operator
+	// takes over without waiting for the thresholds.
+	ok(t, c.PBX.Down())
+	c.cli(exitDone, "failover", "pbx", "--yes", "--reason", "maintenance", "--accept", "primary-alive")
+	c.waitState("pbx", "Failure", "standing in")
+	e, _ := c.happened("pbx", "decision.takeover")
+	if e.Actor.Name != "root" || !strings.Contains(e.Reason, "maintenance") {
+		t.Errorf("the order's actor %q, reason %q", e.Actor.Name, e.Reason)
+	}
+	contains(t, c.cli(exitConflict, "failover", "pbx", "--yes"), "already")
+	contains(t, c.cli(exitConflict, "stop", "pbx"), "release")
+	c.cli(exitDone, "release", "pbx", "--yes")
+	contains(t, c.cli(exitConflict, "release", "pbx", "--yes"), "does not stand in")
+	contains(t, c.cli(exitDone, "audit"), "root", "maintenance")
+	contains(t, c.cli(exitNotFound, "failover", "nobody", "--yes"), "nobody")
+}
+
+// A suspended server is not taken over; the suspension ends by itself.
+func TestSuspend(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	c.cli(exitDone, "suspend", "pbx", "--reason", "patching", "--for", "3s")
+	v := c.waitState("pbx", "Suspended", "standing by")
+	if v.Suspension == nil || v.Suspension.By != "root" || v.Suspension.Reason != "patching" || v.Suspension.Until == nil {
+		t.Errorf("suspension %+v", v.Suspension)
+	}
+	ok(t, c.PBX.Die())
+	c.nothingTakenOver(1500 * time.Millisecond)
+	c.waitState("pbx", "Failure", "standing in")
+	c.cli(exitDone, "release", "pbx", "--yes")
+	c.cli(exitDone, "stop", "crm", "--reason", "scrapped")
+	c.waitState("crm", "Stopped", "standing by")
+	c.cli(exitDone, "resume", "crm")
+	if v := c.waitState("crm", "OK", "standing by"); !v.OutOfDate {
+		t.Error("after Stopped the data is not marked out of date")
+	}
+}
+
+// A suspension survives a crash of the daemon.
+func TestSuspensionIsRemembered(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	c.cli(exitDone, "suspend", "pbx", "--reason", "patching")
+	ok(t, c.daemon.Kill())
+	ok(t, c.PBX.Die())
+	c.launch()
+	c.waitState("pbx", "Suspended", "standing by")
+	c.nothingTakenOver(1500 * time.Millisecond)
+}
+
+// The configuration is read again: all of it, or nothing.
+func TestReload(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	replaceInConfig(t, c, "fail_after: 5,", "fail_after: four,")
+	out := c.cli(exitFailed, "reload")
+	contains(t, out, "fail_after", "failoverd.yaml:")
+	c.waitMail("config.rejected")
+	contains(t, c.cli(exitAttention, "status"), "rejected")
+	replaceInConfig(t, c, "fail_after: four,", "fail_after: 7,")
+	ok(t, syscall.Kill(c.daemon.PID(), syscall.SIGHUP))
+	c.waitServer("pbx", "reconfigured", func(v status.Server) bool { return v.FailAfter == 7 })
+	ok(t, c.PBX.Die())
+	c.waitState("pbx", "Failure", "standing in")
+	// A server that the standby stands in for cannot be removed.
+	b, err := os.ReadFile(c.ConfigFile())
+	ok(t, err)
+	text := string(b)
+	from, to := strings.Index(text, "  - name: pbx"), strings.Index(text, "  - name: crm")
+	ok(t, os.WriteFile(c.ConfigFile(), []byte(text[:from]+text[to:]), 0o600))
+	contains(t, c.cli(exitFailed, "reload"), "pbx", "release")
+	c.assertHeld(site.PBXAddress, true)
+}
+
+// While the mail server is away nothing is lost: the mails come when it is back,
+// and say that they are late.
+func TestMailServerDown(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	ok(t, c.Mail.Down())
+	ok(t, c.PBX.Die())
+	c.waitState("pbx", "Failure", "standing in")
+	c.eventually("the outbox to be in the status", func() bool {
+		out, _ := c.CLI(t.Context(), "status")
+		return strings.Contains(out, "could not be sent")
+	})
+	ok(t, c.daemon.Kill()) // the outbox outlives a crash, too
+	ok(t, c.Mail.Up())
+	c.launch()
+	letter := c.waitMail("takeover.done")
+	contains(t, letter.Text(), "pbx")
+	for _, l := range c.Inbox.Letters() {
+		if n := c.mails(l.Header.Get("X-Failoverd-Event")); n != 1 && l.Header.Get("X-Failoverd-Event") == "takeover.done" {
+			t.Errorf("%d mails about %s, want 1", n, l.Header.Get("X-Failoverd-Event"))
+		}
+	}
+}
+
+// The test alert goes through the real mail server and shows the dialogue.
+func TestTestAlert(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	contains(t, c.cli(exitDone, "test-alert"), "RCPT TO:<operator@example.com>", "250")
+	c.waitMail("alert.test")
+}
+
+// Every command speaks JSON, and the operation's record is the same document
+// everywhere.
+func TestJSONEndToEnd(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	ok(t, c.PBX.Die())
+	c.waitState("pbx", "Failure", "standing in")
+	var snapshot status.Snapshot
+	ok(t, json.Unmarshal([]byte(c.cli(exitAttention, "status", "--json")), &snapshot))
+	if len(snapshot.Servers) != 2 || len(snapshot.Standby.StandingIn) != 1 {
+		t.Errorf("%d servers, standing in for %v", len(snapshot.Servers), snapshot.Standby.StandingIn)
+	}
+	for line := range strings.Lines(c.cli(exitDone, "events", "--json")) {
+		var e journal.Event
+		ok(t, json.Unmarshal([]byte(line), &e))
+		if e.Seq == 0 || e.Kind == "" || e.Message == "" {
+			t.Errorf("event %s", line)
+		}
+	}
+}
+
+// The journal belongs to one daemon, and is the daemon's alone.
+func TestSecondDaemon(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	second, err := c.Start(c.waiting())
+	ok(t, err)
+	select {
+	case <-second.Exited():
+	case <-time.After(patience):
+		t.Fatal("the second daemon runs")
+	}
+	b, err := os.ReadFile(c.Log())
+	ok(t, err)
+	contains(t, string(b), "in use")
+	info, err := os.Stat(filepath.Join(c.DataDir(), "journal", "journal.db"))
+	ok(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the journal's mode is %v, want 0600", info.Mode().Perm())
+	}
+	c.waitState("pbx", "OK", "standing by")
+}
+
+// From another host the API asks for a token over TLS, and the role decides.
+func TestRemoteAccess(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	b, err := os.ReadFile(c.Log())
+	ok(t, err)
+	_, after, _ := strings.Cut(string(b), "fingerprint=")
+	fingerprint, _, _ := strings.Cut(after, "\n")
+	remote := func(code int, token string, args ...string) string {
+		t.Helper()
+		cmd := c.Client.Command(c.waiting(), c.Binary(), append([]string{
+			"--url", "https://" + site.StandbyAddress + ":8443", "--fingerprint", strings.TrimSpace(fingerprint),
+		}, args...)...)
+		cmd.Env = append(os.Environ(), "FAILOVERD_TOKEN="+token)
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != code {
+			t.Fatalf("%v from the client: exit code %d, want %d:\n%s", args, got, code, out)
+		}
+		return string(out)
+	}
+	token := func(role string) string {
+		t.Helper()
+		var created struct {
+			Secret string `json:"secret"`
+		}
+		ok(t, json.Unmarshal([]byte(c.cli(exitDone, "token", "create", "test-"+role, "--role", role, "--json")), &created))
+		return created.Secret
+	}
+	remote(exitForbidden, "", "status")
+	remote(exitForbidden, "fvt_wrong", "status")
+	viewer, operator := token("viewer"), token("operator")
+	remote(exitDone, viewer, "status")
+	contains(t, remote(exitForbidden, viewer, "suspend", "pbx", "--reason", "may I"), "operator")
+	c.waitState("pbx", "OK", "standing by")
+	remote(exitDone, operator, "suspend", "pbx", "--reason", "I may")
+	v := c.waitState("pbx", "Suspended", "standing by")
+	if v.Suspension.By != "test-operator" {
+		t.Errorf("suspended by %q, want the token's name", v.Suspension.By)
+	}
+	remote(exitForbidden, operator, "token", "list")
+	c.cli(exitDone, "token", "revoke", "test-operator")
+	remote(exitForbidden, operator, "resume", "pbx")
+	contains(t, c.cli(exitDone, "audit"), "test-operator", "test-viewer")
+	if log, err := os.ReadFile(c.Log()); err != nil || strings.Contains(string(log), viewer) {
+		t.Errorf("the log holds a token, or cannot be read: %v", err)
+	}
+}
