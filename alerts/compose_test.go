@@ -1,0 +1,365 @@
+package alerts
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"maps"
+	"mime"
+	"net/mail"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"failoverd/journal"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// melbourne is a zone with a name of its own, fixed so that the test needs no zone files.
+var melbourne = time.FixedZone("AEST", 10*3600)
+
+// at is a time on the night of the incident.
+func at(clock string) time.Time {
+	t, err := time.ParseInLocation("2006-01-02 15:04:05.000", "2026-08-12 "+clock, melbourne)
+	if err != nil {
+		panic(err)
+	}
+	return t.UTC()
+}
+
+// incident142 is what the journal has about the night on which pbx1 died, in the order in which it was written.
+func incident142() []journal.Event {
+	automatic := journal.Actor{Kind: "automatic"}
+	alice := journal.Actor{Kind: "user", Name: "alice", Via: "socket"}
+	events := []journal.Event{
+		{Time: at("02:11:04.000"), Kind: "server.suspect", Message: "pbx1 (10.0.0.11) missed a ping", Evidence: map[string]any{"since": "2026-08-12T02:11:02+10:00"}},
+		{Time: at("02:11:12.000"), Kind: "server.warning", Message: "pbx1 has missed 5 pings", Evidence: map[string]any{"misses": 5, "fail_after": 15}},
+		{Time: at("02:11:32.000"), Kind: "server.failure", Severity: journal.Critical, Message: "pbx1 is down: 15 of 15 pings lost", Reason: "the gateway 10.0.0.1 answers, so that the fault is at pbx1", Evidence: map[string]any{"misses": 15, "arp": "no answer"}},
+		{Time: at("02:11:32.010"), Kind: "decision.takeover", Message: "pbx1 is taken over: automatic, capacity 1 of 1 free, witness 10.0.0.1 answers"},
+		{Time: at("02:11:32.020"), Kind: "takeover.started", Severity: journal.Critical, Operation: "op-9", Message: "takeover of pbx1 started"},
+		{Time: at("02:11:32.420"), Kind: "takeover.step", Operation: "op-9", Message: "probe: nobody holds 10.0.0.11"},
+		{Time: at("02:11:32.431"), Kind: "takeover.step", Operation: "op-9", Message: "assume: 10.0.0.11/32 on eth0", Evidence: map[string]any{"step": "assume", "duration_s": 0.008}},
+		{Time: at("02:11:32.500"), Kind: "takeover.step", Operation: "op-9", Message: "announce: verified by 10.0.0.1"},
+		{Time: at("02:12:07.500"), Kind: "takeover.step", Operation: "op-9", Message: "start: ipfx.service is ready"},
+		{Time: at("02:12:08.000"), Kind: "takeover.done", Severity: journal.Critical, Operation: "op-9", Message: "pbx1 is taken over", Evidence: map[string]any{"duration_s": 35.98, "data_age": "12 s"}},
+		{Time: at("02:12:08.000"), Kind: "takeover.failed", Severity: journal.Critical, Operation: "op-9", Message: "takeover of pbx1 failed at step start and was undone", Reason: "ipfx.service: licence file missing"},
+		{Time: at("02:11:33.000"), Kind: "decision.refused", Severity: journal.Critical, Message: "pbx1 is not taken over", Reason: "10.0.0.11 is still answered by ARP from 52:54:00:12:34:56, the address known for it", Evidence: map[string]any{"mac": "52:54:00:12:34:56"}},
+		{Time: at("02:11:33.000"), Kind: "decision.held", Severity: journal.Critical, Message: "the takeover of pbx1 is held", Reason: "pbx1 and crm fell silent in the same second: a failure of the segment is likelier"},
+		{Time: at("02:20:00.000"), Kind: "address.conflict", Severity: journal.Critical, Message: "10.0.0.11 is claimed by another host", Reason: "52:54:00:99:99:99 says that it has 10.0.0.11"},
+		{Time: at("02:20:00.100"), Kind: "address.defended", Message: "10.0.0.11 announced again"},
+		{Time: at("02:11:33.000"), Kind: "capacity.waiting", Severity: journal.Critical, Message: "pbx1 waits: 1 of 1 places taken by crm"},
+		{Time: at("09:40:00.000"), Kind: "primary.back", Severity: journal.Warning, Message: "pbx1 answers on its management address 10.0.0.21"},
+		{Time: at("02:11:40.000"), Kind: "server.answering", Severity: journal.Info, Message: "pbx1 answers again"},
+		{Time: at("10:02:00.000"), Kind: "release.started", Operation: "op-10", Actor: alice, Message: "release of pbx1 started"},
+		{Time: at("10:02:04.000"), Kind: "release.step", Operation: "op-10", Message: "stop: ipfx.service"},
+		{Time: at("10:02:04.020"), Kind: "release.step", Operation: "op-10", Message: "drop: 10.0.0.11/32 from eth0"},
+		{Time: at("10:02:04.030"), Kind: "release.done", Severity: journal.Warning, Operation: "op-10", Actor: alice, Message: "pbx1 is released"},
+		{Time: at("10:02:04.030"), Kind: "release.failed", Severity: journal.Critical, Operation: "op-10", Actor: alice, Message: "release of pbx1 stopped at step stop", Reason: "ipfx.service did not stop within 60 s"},
+		{Time: at("03:30:00.000"), Kind: "standin.died", Severity: journal.Critical, Message: "ipfx.service has ended", Reason: "exit status 139"},
+		{Time: at("03:30:05.000"), Kind: "standin.restarted", Message: "ipfx.service started again"},
+		{Time: at("03:31:00.000"), Kind: "standin.failed", Severity: journal.Critical, Message: "ipfx.service ended 3 times", Reason: "exit status 139"},
+	}
+	for i := range events {
+		e := &events[i]
+		e.Seq, e.Server, e.Incident = int64(57+i), "pbx1", "INC-142"
+		if e.Actor == (journal.Actor{}) {
+			e.Actor = automatic
+		}
+		if e.Severity == "" {
+			e.Severity = journal.Info
+		}
+	}
+	return events
+}
+
+// chapter tells the incident up to an event of that kind, with only the kinds that lead there; root is the kind of its first mail.
+func chapter(kind, root string, leadingThere ...string) Story {
+	s := Story{Standby: "stby1", Version: "0.1.0", From: "failover@example.com", Console: "https://10.0.0.2:8443", Runbooks: "/usr/share/doc/failoverd/runbooks.md", Zone: melbourne}
+	for _, e := range incident142() {
+		if e.Kind == root {
+			s.Root = e.Seq
+		}
+		if e.Kind == kind || slices.Contains(leadingThere, e.Kind) {
+			s.Incident = append(s.Incident, e)
+		}
+	}
+	slices.SortStableFunc(s.Incident, func(a, b journal.Event) int { return a.Time.Compare(b.Time) })
+	for i, e := range s.Incident {
+		if e.Kind == kind {
+			s.Event, s.Incident = e, s.Incident[:i+1]
+			break
+		}
+	}
+	s.Mail = journal.Mail{ID: 1, Event: s.Event.Seq, Kind: kind, Recipient: "ops@example.com"}
+	s.Now = s.Event.Time.Add(300 * time.Millisecond)
+	return s
+}
+
+// single is a story of one event without an incident.
+func single(e journal.Event) Story {
+	s := chapter("", "")
+	if e.Time.IsZero() {
+		e.Time = at("02:00:00.000")
+	}
+	e.Seq = 12
+	s.Event, s.Incident = e, nil
+	s.Mail = journal.Mail{Event: 12, Kind: e.Kind, Server: e.Server, Recipient: "ops@example.com"}
+	s.Now = e.Time.Add(time.Second)
+	return s
+}
+
+// stories are one for each golden file.
+func stories() map[string]Story {
+	down := []string{"server.suspect", "server.warning", "server.failure"}
+	over := slices.Concat(down, []string{"decision.takeover", "takeover.started", "takeover.step"})
+	serving := slices.Concat(over, []string{"takeover.done"})
+	isolated := journal.Event{Time: at("02:00:00.000"), Seq: 11, Kind: "standby.isolated", Severity: journal.Critical, Incident: "INC-141", Message: "eth0 has no carrier", Reason: "the standby's own link is down"}
+	all := map[string]Story{
+		"server.warning":     chapter("server.warning", "", "server.suspect"),
+		"server.failure":     chapter("server.failure", "server.warning", down...),
+		"takeover.started":   chapter("takeover.started", "server.warning", over...),
+		"takeover.done":      chapter("takeover.done", "server.warning", over...),
+		"takeover.failed":    chapter("takeover.failed", "server.failure", over...),
+		"decision.refused":   chapter("decision.refused", "server.failure", down...),
+		"decision.held":      chapter("decision.held", "server.failure", down...),
+		"capacity.waiting":   chapter("capacity.waiting", "server.failure", down...),
+		"address.conflict":   chapter("address.conflict", "takeover.done", serving...),
+		"primary.back":       chapter("primary.back", "takeover.done", serving...),
+		"server.answering":   chapter("server.answering", "server.warning", down...),
+		"release.done":       chapter("release.done", "takeover.done", slices.Concat(serving, []string{"primary.back", "release.started", "release.step"})...),
+		"release.failed":     chapter("release.failed", "takeover.done", slices.Concat(serving, []string{"primary.back", "release.started", "release.step"})...),
+		"standin.died":       chapter("standin.died", "takeover.done", serving...),
+		"standin.failed":     chapter("standin.failed", "takeover.done", slices.Concat(serving, []string{"standin.died", "standin.restarted"})...),
+		"standby.isolated":   single(isolated),
+		"standby.connected":  single(journal.Event{Time: at("02:07:12.000"), Kind: "standby.connected", Incident: "INC-141", Message: "eth0 has carrier and the gateway 10.0.0.1 answers"}),
+		"server.unstable":    single(journal.Event{Kind: "server.unstable", Server: "crm", Incident: "INC-150", Message: "crm is unstable", Reason: "3 failures within 30 min"}),
+		"server.path_down":   single(journal.Event{Kind: "server.path_down", Server: "crm", Message: "crm does not answer on 10.0.1.12, but on 10.0.0.12", Evidence: map[string]any{"path": "10.0.1.12"}}),
+		"server.unknown":     single(journal.Event{Kind: "server.unknown", Server: "crm", Message: "crm cannot be asked", Reason: "sendmsg: network is unreachable"}),
+		"config.rejected":    single(journal.Event{Kind: "config.rejected", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "2 errors in /etc/failoverd/failoverd.yaml", Reason: "failoverd.yaml:12: servers[0].ping.timeout: 3s is not below the interval 2s; expect less than 2s"}),
+		"alert.test":         single(journal.Event{Kind: "alert.test", Actor: journal.Actor{Kind: "user", Name: "alice", Via: "socket"}, Message: "test alert"}),
+		"later kind":         single(journal.Event{Kind: "replication.late", Server: "crm", Severity: journal.Warning, Message: "the copy of crm is 37 h old", Reason: "the copy of crm is 37 h old, the limit is 36 h"}),
+		"takeover by order":  single(journal.Event{Kind: "takeover.started", Server: "crm", Severity: journal.Critical, Incident: "INC-151", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "takeover of crm started", Reason: "moving house"}),
+		"takeover.done late": chapter("takeover.done", "server.warning", over...),
+		"daemon.started_after_crash": single(journal.Event{Kind: "daemon.started_after_crash", Severity: journal.Warning, Message: "failoverd started; it had not been stopped",
+			Reason: "The open takeover op-9 of pbx1 was found finished up to step announce and is continued."}),
+	}
+	connected := all["standby.connected"]
+	connected.Incident, connected.Root = []journal.Event{isolated}, isolated.Seq
+	all["standby.connected"] = connected
+
+	done := all["takeover.done"]
+	done.Unprotected = []Unprotected{{"pbx1", "stby1 stands in for it"}, {"crm", "stby1 is busy"}}
+	all["takeover.done"] = done
+	recovered := all["server.answering"]
+	recovered.Unprotected = []Unprotected{}
+	all["server.answering"] = recovered
+	path := all["server.path_down"]
+	path.Dropped = []journal.Mail{{Kind: "server.path_down"}, {Kind: "server.path_down"}, {Kind: "server.unknown"}}
+	all["server.path_down"] = path
+	late := all["takeover.done late"]
+	late.Now = late.Event.Time.Add(28*time.Minute + 12*time.Second)
+	late.Mail.FirstTried, late.Mail.Attempts = late.Event.Time.Add(time.Second), 6
+	all["takeover.done late"] = late
+	return all
+}
+
+// Every kind of alert has its golden file, as it goes over the wire.
+func TestGolden(t *testing.T) {
+	all := stories()
+	for _, k := range Kinds() {
+		if _, is := all[k.Name]; !is {
+			t.Errorf("no story for %s", k.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		t.Run(name, func(t *testing.T) {
+			m := Compose(all[name])
+			var eml bytes.Buffer
+			if _, err := m.WriteTo(&eml); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join("testdata", strings.ReplaceAll(name, " ", "_")+".eml")
+			if *update {
+				if err := os.WriteFile(path, eml.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), eml.String()); diff != "" {
+				t.Errorf("mail (-want +got)\n%s", diff)
+			}
+			checkMessage(t, m, eml.Bytes())
+		})
+	}
+	files, err := filepath.Glob("testdata/*.eml")
+	if err != nil || len(files) != len(all) {
+		t.Errorf("%d golden files for %d stories, %v", len(files), len(all), err)
+	}
+}
+
+// checkMessage checks what is true of every mail, by a parser that is not the composer's.
+func checkMessage(t *testing.T, m Message, eml []byte) {
+	t.Helper()
+	parsed, err := mail.ReadMessage(bytes.NewReader(eml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := new(mime.WordDecoder).DecodeHeader(parsed.Header.Get("Subject"))
+	if err != nil || len([]rune(subject)) >= 80 || !strings.Contains(subject, "failoverd: ") {
+		t.Errorf("subject %q, %d characters, %v", subject, len([]rune(subject)), err)
+	}
+	from, err := parsed.Header.AddressList("From")
+	if err != nil || !strings.HasPrefix(from[0].Name, "failoverd ") || from[0].Address != "failover@example.com" {
+		t.Errorf("from %v, %v", from, err)
+	}
+	if got := parsed.Header.Get("Auto-Submitted"); got != "auto-generated" {
+		t.Errorf("Auto-Submitted %q", got)
+	}
+	if critical := parsed.Header.Get("X-Failoverd-Severity") == journal.Critical; critical != (parsed.Header.Get("Importance") == "high") {
+		t.Errorf("critical %t, Importance %q", critical, parsed.Header.Get("Importance"))
+	}
+	if id := parsed.Header.Get("Message-ID"); !regexp.MustCompile(`^<[a-z0-9.-]+@[a-z0-9.-]+>$`).MatchString(id) {
+		t.Errorf("Message-ID %q", id)
+	}
+	for _, section := range []string{"WHAT HAPPENED", "WHAT FAILOVERD DID", "WHAT YOU DO NEXT"} {
+		if !strings.Contains(m.Text, "\n"+section) {
+			t.Errorf("no section %s", section)
+		}
+	}
+	if strings.ContainsAny(m.Text, "{}`") || strings.Contains(m.Text, "%!") {
+		t.Errorf("a word in braces is left:\n%s", m.Text)
+	}
+	for l := range strings.Lines(m.Text) {
+		if l = strings.TrimRight(l, "\n"); len([]rune(l)) > columns && strings.Contains(strings.TrimSpace(l), " ") && !strings.Contains(l, ":  ") {
+			t.Errorf("a line of %d characters: %q", len([]rune(l)), l)
+		}
+	}
+	if regexp.MustCompile(`(?i)<(img|script|link|iframe)|src=|url\(`).MatchString(m.HTML) {
+		t.Errorf("the HTML part fetches something:\n%s", m.HTML)
+	}
+}
+
+// What others have said cannot become a header or HTML, nor make a subject too long.
+func TestComposeHostileWords(t *testing.T) {
+	s := single(journal.Event{
+		Kind: "decision.refused", Server: "x\r\nBcc: all@example.com", Incident: "INC-1\r\nX-Evil: 1", Severity: "critical\r\nX-Evil: 2",
+		Message: "<script>alert(1)</script>", Reason: strings.Repeat("very long ", 500), Evidence: map[string]any{"banner": "<b>\x1b[2J\r\nSubject: hi"},
+	})
+	s.Standby = strings.Repeat("standby-", 30)
+	s.Root = 5
+	m := Compose(s)
+	var eml bytes.Buffer
+	if _, err := m.WriteTo(&eml); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := mail.ReadMessage(&eml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Bcc", "X-Evil"} {
+		if got := parsed.Header.Get(name); got != "" {
+			t.Errorf("header %s: %q", name, got)
+		}
+	}
+	if n := len([]rune(m.Subject)); n >= 80 {
+		t.Errorf("a subject of %d characters: %q", n, m.Subject)
+	}
+	if strings.Contains(m.HTML, "<script") || strings.ContainsAny(m.Text, "\r\x1b") {
+		t.Errorf("not escaped:\n%s\n%s", m.HTML, m.Text)
+	}
+}
+
+// The subject of an incident is the same in all its mails, also where it has to be shortened.
+func TestSubjectIsStable(t *testing.T) {
+	s := chapter("takeover.done", "server.warning", "server.warning")
+	for _, name := range []string{"pbx1", strings.Repeat("long", 30)} {
+		for i := range s.Incident {
+			s.Incident[i].Server = name
+		}
+		var subjects []string
+		for _, e := range s.Incident {
+			s.Event = e
+			subject := Compose(s).Subject
+			if n := len([]rune(subject)); n >= 80 {
+				t.Errorf("a subject of %d characters: %q", n, subject)
+			}
+			subjects = append(subjects, strings.TrimPrefix(subject, "Re: "))
+		}
+		if len(subjects) != 2 || subjects[0] != subjects[1] {
+			t.Errorf("subjects differ: %q", subjects)
+		}
+	}
+}
+
+// A Message-ID is the same for the same event and recipient, and another one for another.
+func TestMessageID(t *testing.T) {
+	seen := map[string]string{}
+	for _, recipient := range []string{"ops@example.com", "night@example.com"} {
+		for name, s := range stories() {
+			if strings.Contains(name, " ") {
+				continue // These are about the same event as another one.
+			}
+			s.Mail.Recipient = recipient
+			id := Compose(s).MessageID
+			what := fmt.Sprint(s.Event.Incident, s.Event.Seq, s.Event.Time, recipient)
+			if other, is := seen[id]; is && other != what {
+				t.Errorf("%s is used for %s and %s", id, other, what)
+			}
+			seen[id] = what
+			s.Now = s.Now.Add(time.Hour)
+			if again := Compose(s).MessageID; again != id {
+				t.Errorf("%s became %s an hour later", id, again)
+			}
+		}
+	}
+	events := map[string]bool{}
+	for _, what := range seen {
+		events[what] = true
+	}
+	if len(events) != len(seen) || len(seen) < 30 {
+		t.Errorf("%d numbers for %d events and recipients", len(seen), len(events))
+	}
+}
+
+// A very long incident is shown by its beginning and its end.
+func TestComposeLongIncident(t *testing.T) {
+	s := chapter("takeover.done", "server.warning", "server.warning")
+	var many []journal.Event
+	for i := range 500 {
+		many = append(many, journal.Event{Seq: int64(1000 + i), Time: at("02:11:13.000").Add(time.Duration(i) * time.Millisecond), Kind: "server.path_down", Message: fmt.Sprintf("event %d", i)})
+	}
+	s.Incident = slices.Concat(s.Incident[:1], many, s.Incident[1:])
+	text := Compose(s).Text
+	for _, want := range []string{"has missed 5 pings", "event 0\n", "event 499\n", "... 488 more"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if lines := strings.Count(text, "\n"); lines > 60 {
+		t.Errorf("%d lines", lines)
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for _, tt := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{8 * time.Millisecond, "8 ms"}, {1500 * time.Millisecond, "1.5 s"}, {59990 * time.Millisecond, "59.9 s"}, {72 * time.Second, "1 min 12 s"},
+		{4*time.Hour + 12*time.Minute, "4 h 12 min"}, {50 * time.Hour, "2 d 2 h"},
+	} {
+		if got := span(tt.d); got != tt.want {
+			t.Errorf("span(%v) = %q, want %q", tt.d, got, tt.want)
+		}
+	}
+}

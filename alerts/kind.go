@@ -1,0 +1,209 @@
+// Package alerts tells people by mail what the standby has seen and done: it composes messages from the
+// journal's events and keeps each one in the journal's outbox until it is delivered.
+package alerts
+
+import "failoverd/journal"
+
+// Kind is what there is to know about one kind of alert. Its texts may hold {server}, {standby}, {reason},
+// {since} (when the incident began), {lasted} (how long it has lasted), {time} (the event's) and {by} (who ordered it); commands stand in backquotes.
+type Kind struct {
+	Name      string
+	Severity  string // where the event has none
+	Protected bool   // never dropped, however many there are
+	State     string // in the sender's display name, since telephones show little more
+	Symptom   string // in the subject, where this kind begins an incident
+	Lead      string // the first sentence
+	Nothing   string // what stands under WHAT FAILOVERD DID when it did nothing
+	Next      []string
+	Runbook   string // anchor
+}
+
+// KindOf returns the kind of that name. A name that is not in the table gives a kind that says what the event says,
+// because an alert without a template must still arrive.
+func KindOf(name string) Kind {
+	for _, k := range kinds {
+		if k.Name == name {
+			return k
+		}
+	}
+	return Kind{
+		Name: name, Severity: journal.Warning, State: "ATTENTION", Symptom: "{server} " + name, Lead: "{reason}",
+		Nothing: "Nothing so far.", Next: []string{see}, Runbook: "attention",
+	}
+}
+
+// Kinds returns all kinds of alerts, in the order of the documentation.
+func Kinds() []Kind { return append([]Kind(nil), kinds[:]...) }
+
+// Steps that several kinds have.
+const (
+	see     = "See the present state: `failoverd status`"
+	explain = "See why it was decided so: `failoverd explain {server}`"
+	repair  = "Find out what is wrong with {server}. Do NOT start its application while {standby} stands in for it."
+	giveUp  = "When {server} is repaired, give its role back: `failoverd release {server}`"
+	byHand  = "To take over by hand: `failoverd failover {server} --dry-run`, then `failoverd failover {server}`"
+)
+
+// kinds is the table of all alerts.
+var kinds = [...]Kind{
+	{
+		Name: "server.warning", Severity: journal.Warning, State: "WARNING", Runbook: "server-not-answering",
+		Symptom: "{server} NOT ANSWERING",
+		Lead:    "{server} has not answered since {since}. If this goes on, it will be declared down.",
+		Nothing: "Nothing yet: it goes on asking.",
+		Next: []string{"If {server} is being worked on: `failoverd suspend {server} --reason TEXT --for 2h`",
+			"Otherwise look at {server} now: power, network, console.", see},
+	},
+	{
+		Name: "server.failure", Severity: journal.Critical, State: "DOWN", Runbook: "server-down",
+		Symptom: "{server} DOWN",
+		Lead:    "{server} is down since {since}.",
+		Nothing: "Nothing yet: the decision follows.",
+		Next:    []string{"Find out what is wrong with {server}.", "See whether somebody serves its users: `failoverd status {server}`", explain},
+	},
+	{
+		Name: "takeover.started", Severity: journal.Critical, Protected: true, State: "TAKING OVER", Runbook: "takeover-started",
+		Symptom: "{server} DOWN - {standby} takes over",
+		Lead:    "{standby} is taking over {server}. Another mail says how it ended.",
+		Next:    []string{"Wait for the next mail, or watch: `failoverd events -f --server {server}`", "Do NOT start {server} or its application now."},
+	},
+	{
+		Name: "takeover.done", Severity: journal.Critical, Protected: true, State: "TAKEN OVER", Runbook: "standby-serving",
+		Symptom: "{server} DOWN - taken over by {standby}",
+		Lead:    "{standby} is serving the users of {server} since {time}.",
+		Next:    []string{"Tell the users: whoever was connected has to connect again.", repair, giveUp},
+	},
+	{
+		Name: "takeover.failed", Severity: journal.Critical, Protected: true, State: "TAKEOVER FAILED", Runbook: "takeover-failed",
+		Symptom: "{server} DOWN - takeover failed",
+		Lead:    "{standby} could not take over {server}, and nobody serves its users: {reason}",
+		Next: []string{"Repair {server}, or remove what stopped the takeover (above) and order it again: `failoverd failover {server}`",
+			"See what would happen, without doing it: `failoverd failover {server} --dry-run`", explain},
+	},
+	{
+		Name: "decision.refused", Severity: journal.Critical, Protected: true, State: "NOT COVERED", Runbook: "takeover-refused",
+		Symptom: "{server} DOWN - not taken over",
+		Lead:    "{server} is down since {since} and was not taken over: {reason}",
+		Nothing: "Nothing: {reason}",
+		Next:    []string{"Repair {server}, or remove the reason.", explain, byHand},
+	},
+	{
+		Name: "decision.held", Severity: journal.Critical, State: "ON HOLD", Runbook: "takeover-held",
+		Symptom: "{server} NOT ANSWERING - decision held",
+		Lead:    "{server} does not answer since {since}, but the takeover is held: {reason}",
+		Nothing: "Nothing: {reason}",
+		Next:    []string{"Find out whether {server} is really down.", explain, byHand},
+	},
+	{
+		Name: "standby.isolated", Severity: journal.Critical, State: "ISOLATED", Runbook: "standby-isolated",
+		Symptom: "{standby} ISOLATED",
+		Lead:    "{standby} has lost its own connection since {since}: it cannot tell whether a server is down, and takes nothing over.",
+		Nothing: "Nothing is taken over while it is isolated.",
+		Next:    []string{"Look at the cable, the switch port and the gateway of {standby}.", see},
+	},
+	{
+		Name: "standby.connected", Severity: journal.Info, Protected: true, State: "CONNECTED", Runbook: "standby-isolated",
+		Symptom: "{standby} CONNECTED again",
+		Lead:    "{standby} is connected again after {lasted}: it was isolated since {since}.",
+		Nothing: "Nothing was taken over meanwhile; counting starts afresh.",
+		Next:    []string{"Nothing has to be done now. " + see},
+	},
+	{
+		Name: "address.conflict", Severity: journal.Critical, State: "ADDRESS CONFLICT", Runbook: "address-conflict",
+		Symptom: "{server} ADDRESS CONFLICT",
+		Lead:    "Another host uses an address of {server} while {standby} stands in for it: {reason}",
+		Nothing: "Nothing so far.",
+		Next: []string{"Find the host with that MAC address and take it off the network.",
+			"If it is {server} itself, come back: `failoverd release {server}`", explain},
+	},
+	{
+		Name: "capacity.waiting", Severity: journal.Critical, Protected: true, State: "WAITING", Runbook: "capacity-waiting",
+		Symptom: "{server} DOWN - waiting for {standby}",
+		Lead:    "{server} is down since {since} and nobody serves its users: {standby} is busy with another server.",
+		Nothing: "Nothing: it has no room for another server. {server} is next when it has.",
+		Next:    []string{"Repair {server}.", "To make room, release the other one: `failoverd status`, then `failoverd release NAME`"},
+	},
+	{
+		Name: "primary.back", Severity: journal.Warning, State: "PRIMARY BACK", Runbook: "primary-back",
+		Symptom: "{server} IS BACK",
+		Lead:    "{server} answers again while {standby} stands in for it.",
+		Nothing: "Nothing: {standby} goes on standing in until somebody decides.",
+		Next:    []string{"Do NOT start the application on {server} yet: both would serve.", giveUp},
+	},
+	{
+		Name: "server.answering", Severity: journal.Info, Protected: true, State: "RECOVERED", Runbook: "server-recovered",
+		Symptom: "{server} RECOVERED",
+		Lead:    "{server} answers again after {lasted}: it did not since {since}.",
+		Nothing: "Nothing was needed.",
+		Next:    []string{"Nothing has to be done now. To see why it was silent: `failoverd events --server {server}`"},
+	},
+	{
+		Name: "release.done", Severity: journal.Warning, Protected: true, State: "RELEASED", Runbook: "released",
+		Symptom: "{server} RELEASED",
+		Lead:    "{standby} has given back the role of {server} and serves its users no longer.",
+		Next: []string{"Bring {server} up now, with its address and its application.",
+			"Check that it is OK: `failoverd status {server}`"},
+	},
+	{
+		Name: "release.failed", Severity: journal.Critical, Protected: true, State: "RELEASE FAILED", Runbook: "release-failed",
+		Symptom: "{server} RELEASE FAILED",
+		Lead:    "{standby} could not give back the role of {server}: {reason}",
+		Next:    []string{"Do NOT bring {server} up yet: its address may still be on {standby}.", "Remove the reason and order it again: `failoverd release {server}`", explain},
+	},
+	{
+		Name: "server.unstable", Severity: journal.Critical, State: "UNSTABLE", Runbook: "server-unstable",
+		Symptom: "{server} UNSTABLE",
+		Lead:    "{server} goes down and comes back again and again: {reason}",
+		Nothing: "Nothing: it is not taken over automatically until somebody has looked at it.",
+		Next:    []string{"Find out what is wrong with {server}.", byHand, "When it is stable again: `failoverd resume {server}`"},
+	},
+	{
+		Name: "server.path_down", Severity: journal.Warning, State: "DEGRADED", Runbook: "path-down",
+		Symptom: "{server} lost one of its paths",
+		Lead:    "One address of {server} does not answer since {since}; another one does, so that it counts as alive.",
+		Nothing: "Nothing: it is not a failure while another path answers.",
+		Next:    []string{"Look at that network and network card of {server}.", "See all its paths: `failoverd show {server}`"},
+	},
+	{
+		Name: "server.unknown", Severity: journal.Warning, State: "UNKNOWN", Runbook: "server-unknown",
+		Symptom: "{server} UNKNOWN",
+		Lead:    "{standby} cannot tell whether {server} is alive: {reason}",
+		Nothing: "Nothing: what cannot be asked counts toward nothing, so that {server} is not watched at present.",
+		Next:    []string{"Look at the routes, the interfaces and the rights of failoverd on {standby}.", "`failoverd show {server}`"},
+	},
+	{
+		Name: "standin.died", Severity: journal.Critical, State: "STAND-IN DIED", Runbook: "standin-died",
+		Symptom: "{server} STAND-IN DIED",
+		Lead:    "The application that does the work of {server} on {standby} has ended: {reason}",
+		Nothing: "It is being started again; another mail comes if that does not succeed.",
+		Next:    []string{"Look at the application's own log on {standby}.", "`failoverd events -f --server {server}`"},
+	},
+	{
+		Name: "standin.failed", Severity: journal.Critical, Protected: true, State: "NOT SERVING", Runbook: "standin-failed",
+		Symptom: "{server} NOT SERVED",
+		Lead:    "The application that does the work of {server} on {standby} does not run any more, and nobody serves its users: {reason}",
+		Nothing: "It could not be started again.",
+		Next:    []string{"Start it by hand on {standby}, or repair what it says in its log.", "If {server} can serve again: `failoverd release {server}`"},
+	},
+	{
+		Name: "config.rejected", Severity: journal.Warning, State: "CONFIG REJECTED", Runbook: "config-rejected",
+		Symptom: "{standby} configuration REJECTED",
+		Lead:    "The new configuration has errors and is not in force: {reason}",
+		Nothing: "The previous configuration stays in force.",
+		Next:    []string{"See all errors with their lines: `failoverd config check`", "Correct them, then: `failoverd reload`"},
+	},
+	{
+		Name: "daemon.started_after_crash", Severity: journal.Warning, State: "RESTARTED", Runbook: "started-after-crash",
+		Symptom: "{standby} RESTARTED after a crash",
+		Lead:    "failoverd on {standby} runs again; it had ended without being told to. {reason}",
+		Nothing: "Nothing had to be finished or undone.",
+		Next:    []string{see, "If it was not a power cut or a reset, look for the reason: `journalctl -u failoverd`"},
+	},
+	{
+		Name: "alert.test", Severity: journal.Info, State: "TEST", Runbook: "test",
+		Symptom: "{standby} TEST mail",
+		Lead:    "This is a test. {by} asked for it; nothing has happened.",
+		Nothing: "It has sent this mail.",
+		Next:    []string{"Nothing has to be done. When you can read this, alerts of {standby} reach you."},
+	},
+}

@@ -1,0 +1,119 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"failoverd/journal"
+	"failoverd/plan"
+	"failoverd/status"
+)
+
+// Base is the path that every resource is under.
+const Base = "/api/v1"
+
+// Standby is what carries orders out and knows how things stand. Its errors are
+// *status.Refusal for what an operator should read; anything else is a fault.
+type Standby interface {
+	// Snapshot is everything at one instant. The answer belongs to everybody and
+	// is never changed.
+	Snapshot() status.Snapshot
+	Suspend(ctx context.Context, server string, o status.Order) (status.Server, error)
+	Resume(ctx context.Context, server string, o status.Order) (status.Server, error)
+	Stop(ctx context.Context, server string, o status.Order) (status.Server, error)
+	// Failover and Release return when the operation has been admitted. It goes on.
+	Failover(ctx context.Context, server string, o status.Order) (plan.Record, error)
+	Release(ctx context.Context, server string, o status.Order) (plan.Record, error)
+	// Preview shows the plan of a takeover or a release. It changes nothing.
+	Preview(ctx context.Context, server, kind string, o status.Order) (status.Preview, error)
+	Operation(ctx context.Context, id string) (plan.Record, error)
+	// Operations returns the newest first. An empty server means all of them.
+	Operations(ctx context.Context, server string, limit int) ([]plan.Record, error)
+	Cancel(ctx context.Context, id string, o status.Order) (plan.Record, error)
+	Explain(ctx context.Context, server string) (status.Explanation, error)
+	Reload(ctx context.Context, o status.Order) (status.Reloaded, error)
+	TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error)
+	// LoopAge is how long ago the decision loop last ran.
+	LoopAge() time.Duration
+}
+
+// History is what the API reads from the journal, and the little that it
+// writes: tokens, and events about access.
+type History interface {
+	Events(ctx context.Context, q journal.EventQuery) ([]journal.Event, error)
+	Changed() <-chan struct{}
+	Commit(ctx context.Context, b journal.Batch) ([]journal.Event, error)
+	Buckets(ctx context.Context, server string, from, to time.Time, step time.Duration) ([]journal.Bucket, error)
+	Mails(ctx context.Context, q journal.MailQuery) ([]journal.Mail, error)
+	AddToken(ctx context.Context, t journal.Token) error
+	Tokens(ctx context.Context) ([]journal.Token, error)
+	TokenByHash(ctx context.Context, hash []byte) (journal.Token, error)
+	TouchToken(ctx context.Context, id string, at time.Time, from string) error
+	RevokeToken(ctx context.Context, id string, at time.Time) error
+}
+
+// Config is what a Server needs.
+type Config struct {
+	Standby Standby
+	History History
+	Log     *slog.Logger // nil discards
+	Metrics *Metrics     // nil makes one of its own
+	Version string       // of failoverd
+	Limits  Limits       // zero fields take their defaults
+}
+
+// Server answers requests. It serves any number of listeners.
+type Server struct {
+	standby Standby
+	history History
+	log     *slog.Logger
+	metrics *Metrics
+	limits  Limits
+	access  *access
+	tail    *tail
+	streams *streams
+	spec    []byte // the OpenAPI document
+	mux     *http.ServeMux
+	handler http.Handler
+	closing chan struct{} // closed when Run ends: event streams end
+}
+
+// New returns a Server. It starts nothing.
+func New(c Config) (*Server, error) {
+	if c.Standby == nil || c.History == nil {
+		return nil, errors.New("api: a standby and a history are needed")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(c.Version)
+	}
+	limits := c.Limits.withDefaults()
+	s := &Server{
+		standby: c.Standby, history: c.History, log: c.Log, metrics: c.Metrics, limits: limits,
+		access:  newAccess(c.History, c.Log, limits),
+		tail:    newTail(c.History),
+		streams: newStreams(limits.Streams, limits.StreamsPerClient),
+		mux:     http.NewServeMux(),
+		closing: make(chan struct{}),
+	}
+	if err := c.Metrics.watch(c.Standby); err != nil {
+		return nil, err
+	}
+	if err := s.routes(); err != nil {
+		return nil, err
+	}
+	s.handler = s.guard(s.mux)
+	return s, nil
+}
+
+// Handler answers requests that come from anywhere. Who asks is taken from the
+// connection where Run accepted it, from the token otherwise.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// OpenAPI is the description of the routes, OpenAPI 3.1 as JSON.
+func (s *Server) OpenAPI() []byte { return s.spec }

@@ -1,0 +1,230 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"failoverd/plan"
+	"failoverd/status"
+)
+
+// order given to the fake standby.
+type given struct {
+	What, Target, Kind string
+	Order              status.Order
+}
+
+// fakeStandby is a Standby that writes down what it is asked and answers what
+// the test has put in.
+type fakeStandby struct {
+	mu       sync.Mutex
+	snapshot status.Snapshot
+	given    []given
+	err      error // answered to every order and question
+	age      time.Duration
+	block    chan struct{} // if not nil, orders wait for it or for their context
+	panics   bool
+	records  map[string]plan.Record
+}
+
+// newFakeStandby has two servers, PBX ready and CRM failed.
+func newFakeStandby() *fakeStandby {
+	now := time.Date(2026, 11, 20, 3, 4, 5, 0, time.UTC)
+	rtt := 0.0004
+	return &fakeStandby{
+		records: map[string]plan.Record{},
+		snapshot: status.Snapshot{
+			GeneratedAt: now, Seq: 7, Verdict: status.Uncovered,
+			Standby: status.Standby{Name: "standby-1", Version: "1.0", Capacity: 1, StandingIn: []string{}, Waiting: []string{"CRM"},
+				Witnesses: []status.Witness{{Address: "10.0.0.254", Kind: "gateway", Answering: true}},
+				Journal:   status.Health{OK: true}, Mail: status.Mail{Pending: 3}, Config: status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: now, Notices: []string{"a notice"}}},
+			Servers: []status.Server{
+				{Name: "PBX", Address: "10.0.0.1", Takeover: "automatic", Mode: "active", Health: "ok", Activity: "idle", State: "OK", Role: "standing by", RTT: &rtt, Readiness: status.Readiness{Verdict: "ready"},
+					Paths: []status.Path{{Address: "10.0.0.1", Outcome: "answered", RTT: &rtt}}, Epoch: 4},
+				{Name: "CRM", Address: "10.0.0.2", Takeover: "automatic", Mode: "active", Health: "failure", Activity: "idle", State: "Failure", Role: "standing by", Misses: 15, Readiness: status.Readiness{Verdict: "not ready"},
+					Paths: []status.Path{{Address: "10.0.0.2", Outcome: "missed"}}},
+			},
+			Attention: []status.Notice{{Severity: "critical", Server: "CRM", Text: "CRM is down"}},
+		},
+	}
+}
+
+// take notes an order and waits if the test wants that.
+func (f *fakeStandby) take(ctx context.Context, what, target, kind string, o status.Order) error {
+	f.mu.Lock()
+	f.given = append(f.given, given{what, target, kind, o})
+	err, block, panics := f.err, f.block, f.panics
+	f.mu.Unlock()
+	if panics {
+		panic("a fault in the standby, with a password in it: hunter2")
+	}
+	if block != nil {
+		select {
+		case <-block:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return err
+}
+
+// orders are what was asked for until now.
+func (f *fakeStandby) orders() []given {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.given)
+}
+
+// set changes the fake under its lock.
+func (f *fakeStandby) set(change func(*fakeStandby)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+func (f *fakeStandby) Snapshot() status.Snapshot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.snapshot
+}
+
+// find is the named server, or a refusal.
+func (f *fakeStandby) find(name string) (status.Server, error) {
+	for _, s := range f.Snapshot().Servers {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return status.Server{}, &status.Refusal{Code: status.NotFound, Detail: "there is no server " + name}
+}
+
+// change carries a wish out.
+func (f *fakeStandby) change(ctx context.Context, what, server, mode string, o status.Order) (status.Server, error) {
+	if err := f.take(ctx, what, server, "", o); err != nil {
+		return status.Server{}, err
+	}
+	s, err := f.find(server)
+	s.Mode = mode
+	return s, err
+}
+
+func (f *fakeStandby) Suspend(ctx context.Context, server string, o status.Order) (status.Server, error) {
+	return f.change(ctx, "suspend", server, "suspended", o)
+}
+
+func (f *fakeStandby) Resume(ctx context.Context, server string, o status.Order) (status.Server, error) {
+	return f.change(ctx, "resume", server, "active", o)
+}
+
+func (f *fakeStandby) Stop(ctx context.Context, server string, o status.Order) (status.Server, error) {
+	return f.change(ctx, "stop", server, "stopped", o)
+}
+
+// admit begins an operation.
+func (f *fakeStandby) admit(ctx context.Context, what, server, kind string, o status.Order) (plan.Record, error) {
+	if err := f.take(ctx, what, server, "", o); err != nil {
+		return plan.Record{}, err
+	}
+	if _, err := f.find(server); err != nil {
+		return plan.Record{}, err
+	}
+	r := plan.Record{ID: "op_" + server, Kind: kind, Server: server, State: plan.Running, By: o.By, Reason: o.Reason, Accept: o.Accept, Started: time.Now().UTC()}
+	f.set(func(f *fakeStandby) { f.records[r.ID] = r })
+	return r, nil
+}
+
+func (f *fakeStandby) Failover(ctx context.Context, server string, o status.Order) (plan.Record, error) {
+	return f.admit(ctx, "failover", server, Takeover, o)
+}
+
+func (f *fakeStandby) Release(ctx context.Context, server string, o status.Order) (plan.Record, error) {
+	return f.admit(ctx, "release", server, Release, o)
+}
+
+func (f *fakeStandby) Preview(ctx context.Context, server, kind string, o status.Order) (status.Preview, error) {
+	if err := f.take(ctx, "preview", server, kind, o); err != nil {
+		return status.Preview{}, err
+	}
+	_, err := f.find(server)
+	return status.Preview{Kind: kind, Server: server, Steps: []plan.Shown{{Name: "assume", Will: "add 10.0.0.1/32 to eth0"}}}, err
+}
+
+func (f *fakeStandby) Operation(_ context.Context, id string) (plan.Record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return plan.Record{}, f.err
+	}
+	if r, ok := f.records[id]; ok {
+		return r, nil
+	}
+	return plan.Record{}, &status.Refusal{Code: status.NotFound, Detail: "there is no operation " + id}
+}
+
+func (f *fakeStandby) Operations(_ context.Context, server string, limit int) ([]plan.Record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []plan.Record
+	for _, r := range f.records {
+		if server == "" || r.Server == server {
+			all = append(all, r)
+		}
+	}
+	return all, f.err
+}
+
+func (f *fakeStandby) Cancel(ctx context.Context, id string, o status.Order) (plan.Record, error) {
+	if err := f.take(ctx, "cancel", id, "", o); err != nil {
+		return plan.Record{}, err
+	}
+	r, err := f.Operation(ctx, id)
+	r.State = plan.Cancelling
+	return r, err
+}
+
+func (f *fakeStandby) Explain(_ context.Context, server string) (status.Explanation, error) {
+	_, err := f.find(server)
+	return status.Explanation{Server: server, Verdict: "hold", Hold: &status.Hold{Code: "capacity", Reason: "the only slot is taken"}}, err
+}
+
+func (f *fakeStandby) Reload(ctx context.Context, o status.Order) (status.Reloaded, error) {
+	return status.Reloaded{Changed: []string{"alerts.email"}}, f.take(ctx, "reload", "", "", o)
+}
+
+func (f *fakeStandby) TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error) {
+	return []status.TestMail{{OK: true, Recipient: "ops@example.com", Transcript: []string{"250 OK"}}}, f.take(ctx, "test-alert", "", "", o)
+}
+
+func (f *fakeStandby) LoopAge() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.age
+}
+
+// fill sets everything that can be null, in the second half of a bad night.
+func (f *fakeStandby) fill() {
+	at := time.Date(2026, 11, 20, 3, 4, 5, 0, time.UTC)
+	until := at.Add(time.Hour)
+	rtt := 0.001
+	s := &f.snapshot
+	s.Standby.Isolated = &status.Isolated{Since: at, Reason: "no witness answers"}
+	s.Standby.Inhibited = &status.Inhibit{Until: until, Reason: "after a boot"}
+	s.Standby.Witnesses[0].LastAnswer = &at
+	s.Standby.Mail.Oldest, s.Standby.Mail.LastSent = &at, &at
+	s.Standby.Config.NeedsRestart = []string{"api.listen"}
+	s.Servers = slices.Clone(s.Servers)
+	p := &s.Servers[0]
+	p.RoleSince, p.LastAnswer = &at, &at
+	p.Hold = &status.Hold{Code: "isolated", Reason: "no witness answers"}
+	p.Suspension = &status.Suspension{By: "alice", Reason: "new disk", Since: at, Until: &until}
+	p.Readiness.Checks = []status.Check{{Name: "address-free", Result: "ok"}}
+	p.Probes = []status.Probe{{Name: "sip", Kind: "tcp", Outcome: "answered", Counts: "failure"}}
+	p.Beats = []status.Beat{{At: at, Outcome: "answered", RTT: &rtt}}
+	p.Actions = []status.Action{{Name: "suspend", Allowed: true}}
+	r := f.records["op_PBX"]
+	r.Ended = &at
+	r.Steps = []plan.Done{{Name: "assume", State: plan.Succeeded, Started: &at, Ended: &until}}
+	f.records["op_PBX"] = r
+}

@@ -1,0 +1,202 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"failoverd/plan"
+	"failoverd/status"
+)
+
+// serverPath is where a server is found.
+func serverPath(name string) string { return Base + "/servers/" + url.PathEscape(name) }
+
+// Status is everything at one instant.
+func (c *Client) Status(ctx context.Context) (status.Snapshot, error) {
+	return get[status.Snapshot](ctx, c, Base+"/status", nil)
+}
+
+// Servers lists the servers.
+func (c *Client) Servers(ctx context.Context) ([]status.Server, error) {
+	l, err := get[ServerList](ctx, c, Base+"/servers", nil)
+	return l.Servers, err
+}
+
+// Server is one server.
+func (c *Client) Server(ctx context.Context, name string) (status.Server, error) {
+	return get[status.Server](ctx, c, serverPath(name), nil)
+}
+
+// Readiness says whether a takeover would succeed now.
+func (c *Client) Readiness(ctx context.Context, name string) (status.Readiness, error) {
+	return get[status.Readiness](ctx, c, serverPath(name)+"/readiness", nil)
+}
+
+// Explain says why the last decision about a server was taken.
+func (c *Client) Explain(ctx context.Context, name string) (status.Explanation, error) {
+	return get[status.Explanation](ctx, c, serverPath(name)+"/explain", nil)
+}
+
+// Suspend takes a server out of the decision, until then or until it is
+// resumed if until is zero.
+func (c *Client) Suspend(ctx context.Context, name, reason string, until time.Time) (status.Server, error) {
+	return post[status.Server](ctx, c, serverPath(name)+"/suspend", nil, wish(reason, until))
+}
+
+// Stop stops the monitoring of a server.
+func (c *Client) Stop(ctx context.Context, name, reason string, until time.Time) (status.Server, error) {
+	return post[status.Server](ctx, c, serverPath(name)+"/stop", nil, wish(reason, until))
+}
+
+// Resume takes a suspended or stopped server back.
+func (c *Client) Resume(ctx context.Context, name, reason string) (status.Server, error) {
+	return post[status.Server](ctx, c, serverPath(name)+"/resume", nil, Remark{Reason: reason})
+}
+
+// wish is the body of a suspension.
+func wish(reason string, until time.Time) Wish {
+	w := Wish{Reason: reason}
+	if !until.IsZero() {
+		w.Until = &until
+	}
+	return w
+}
+
+// Failover orders a takeover and returns the operation that was admitted.
+func (c *Client) Failover(ctx context.Context, name, reason string, accept []string) (plan.Record, error) {
+	return post[plan.Record](ctx, c, serverPath(name)+"/failover", nil, Decision{Reason: reason, Accept: accept})
+}
+
+// Release orders the role to be given back and returns the operation that was
+// admitted.
+func (c *Client) Release(ctx context.Context, name, reason string, accept []string) (plan.Record, error) {
+	return post[plan.Record](ctx, c, serverPath(name)+"/release", nil, Decision{Reason: reason, Accept: accept})
+}
+
+// Preview shows what a takeover or a release (the kind) would do. It changes
+// nothing.
+func (c *Client) Preview(ctx context.Context, name, kind string, accept []string) (status.Preview, error) {
+	action := kind
+	if kind == Takeover {
+		action = "failover"
+	}
+	return post[status.Preview](ctx, c, serverPath(name)+"/"+url.PathEscape(action), url.Values{"dry_run": {"true"}}, Decision{Accept: accept})
+}
+
+// Operation is one operation.
+func (c *Client) Operation(ctx context.Context, id string) (plan.Record, error) {
+	return get[plan.Record](ctx, c, Base+"/operations/"+url.PathEscape(id), nil)
+}
+
+// Operations lists operations, the newest first. An empty server means all,
+// a limit of 0 means 100.
+func (c *Client) Operations(ctx context.Context, server string, limit int) ([]plan.Record, error) {
+	l, err := get[OperationList](ctx, c, Base+"/operations", query("server", server, "limit", number(limit)))
+	return l.Operations, err
+}
+
+// Cancel asks an operation to stop and to undo what it did.
+func (c *Client) Cancel(ctx context.Context, id, reason string) (plan.Record, error) {
+	return post[plan.Record](ctx, c, Base+"/operations/"+url.PathEscape(id)+"/cancel", nil, Remark{Reason: reason})
+}
+
+// Events reads the history.
+func (c *Client) Events(ctx context.Context, q EventQuery) (EventList, error) {
+	return get[EventList](ctx, c, Base+"/events", q.values())
+}
+
+// Audit reads who did what, the newest first. Only Since, Before, Server, Kind
+// and Limit of the query count.
+func (c *Client) Audit(ctx context.Context, q EventQuery) (EventList, error) {
+	return get[EventList](ctx, c, Base+"/audit", query("since", instant(q.Since), "before", number64(q.Before), "server", q.Server, "kind", q.Kind, "limit", number(q.Limit)))
+}
+
+// Probes reads round-trip times and losses. Zero values mean the last hour in
+// steps of a minute.
+func (c *Client) Probes(ctx context.Context, name string, from, to time.Time, step time.Duration) (ProbeHistory, error) {
+	var s string
+	if step > 0 {
+		s = step.String()
+	}
+	return get[ProbeHistory](ctx, c, serverPath(name)+"/probes", query("from", instant(from), "to", instant(to), "step", s))
+}
+
+// Mails reads the delivery log, the newest first.
+func (c *Client) Mails(ctx context.Context, server, state string, limit int) ([]Delivery, error) {
+	l, err := get[MailList](ctx, c, Base+"/mails", query("server", server, "state", state, "limit", number(limit)))
+	return l.Mails, err
+}
+
+// Reload has the configuration read again.
+func (c *Client) Reload(ctx context.Context, reason string) (status.Reloaded, error) {
+	return post[status.Reloaded](ctx, c, Base+"/reload", nil, Remark{Reason: reason})
+}
+
+// TestAlert has a real mail sent and returns the dialogue with each recipient's
+// mail server. It may take as long as that server does: give ctx two minutes.
+func (c *Client) TestAlert(ctx context.Context, reason string) ([]status.TestMail, error) {
+	patient := *c
+	patient.timeout = max(c.timeout, slowAnswer)
+	l, err := post[TestAlertResult](ctx, &patient, Base+"/test-alert", nil, Remark{Reason: reason})
+	return l.Mails, err
+}
+
+// ConfigNotices is the configuration in force and what is to be said about it.
+func (c *Client) ConfigNotices(ctx context.Context) (status.Config, error) {
+	return get[status.Config](ctx, c, Base+"/config/notices", nil)
+}
+
+// Tokens lists the tokens, without their secrets.
+func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
+	l, err := get[TokenList](ctx, c, Base+"/tokens", nil)
+	return l.Tokens, err
+}
+
+// CreateToken makes a token. Its secret is in the answer and nowhere else.
+func (c *Client) CreateToken(ctx context.Context, t NewToken) (CreatedToken, error) {
+	return post[CreatedToken](ctx, c, Base+"/tokens", nil, t)
+}
+
+// RevokeToken ends a token at once. id is its identifier.
+func (c *Client) RevokeToken(ctx context.Context, id, reason string) (Token, error) {
+	return post[Token](ctx, c, Base+"/tokens/"+url.PathEscape(id)+"/revoke", nil, Remark{Reason: reason})
+}
+
+// Healthy reports whether the daemon answers and its decision loop runs.
+func (c *Client) Healthy(ctx context.Context) (Alive, error) {
+	return ask[Alive](ctx, c, http.MethodGet, "/healthz", nil, nil)
+}
+
+// query makes the parameters of a request from pairs of name and value. Empty
+// values are left out.
+func query(pairs ...string) url.Values {
+	v := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			v.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return v
+}
+
+// number is the text of n, empty for 0.
+func number(n int) string { return number64(int64(n)) }
+
+// number64 is the text of n, empty for 0.
+func number64(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// instant is the text of t, empty for the zero time.
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"failoverd/status"
+)
+
+// Metrics are the numbers for Prometheus. What stands is read from one snapshot
+// at each scrape; what happens is told by the Observe methods, which may be
+// called from several goroutines.
+type Metrics struct {
+	registry  *prometheus.Registry
+	version   string
+	rtt       *prometheus.HistogramVec
+	misses    *prometheus.CounterVec
+	takeover  *prometheus.HistogramVec
+	takeovers *prometheus.CounterVec
+
+	mu    sync.Mutex
+	known map[string]struct{} // servers that rtt and misses have series of
+}
+
+// NewMetrics returns metrics with a registry of their own.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(), version: version, known: map[string]struct{}{},
+		rtt: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "failoverd_ping_rtt_seconds", Help: "Round-trip times of answered pings.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}, []string{"server"}),
+		misses: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "failoverd_misses_total", Help: "Pings that were not answered in time.",
+		}, []string{"server"}),
+		takeover: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "failoverd_takeover_seconds", Help: "How long takeovers took, from the decision to their end.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
+		}, []string{"server"}),
+		takeovers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "failoverd_takeovers_total", Help: "Takeovers that have ended, by their result.",
+		}, []string{"server", "result"}),
+	}
+	m.registry.MustRegister(m.rtt, m.misses, m.takeover, m.takeovers,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// ObservePing counts an answered ping.
+func (m *Metrics) ObservePing(server string, rtt time.Duration) {
+	m.note(server)
+	m.rtt.WithLabelValues(server).Observe(rtt.Seconds())
+}
+
+// ObserveMiss counts a ping that was not answered in time.
+func (m *Metrics) ObserveMiss(server string) {
+	m.note(server)
+	m.misses.WithLabelValues(server).Inc()
+}
+
+// ObserveTakeover counts a takeover that has ended. The result is a state of
+// plan.Record: succeeded, partial, undone, failed, cancelled.
+func (m *Metrics) ObserveTakeover(server, result string, took time.Duration) {
+	m.note(server)
+	m.takeovers.WithLabelValues(server, result).Inc()
+	m.takeover.WithLabelValues(server).Observe(took.Seconds())
+}
+
+// note remembers that there are series of the server.
+func (m *Metrics) note(server string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[server] = struct{}{}
+}
+
+// forget drops the series of servers that are no longer configured.
+func (m *Metrics) forget(now []status.Server) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	configured := make(map[string]struct{}, len(now))
+	for _, s := range now {
+		configured[s.Name] = struct{}{}
+	}
+	for name := range m.known {
+		if _, ok := configured[name]; !ok {
+			delete(m.known, name)
+			label := prometheus.Labels{"server": name}
+			m.rtt.DeletePartialMatch(label)
+			m.misses.DeletePartialMatch(label)
+			m.takeover.DeletePartialMatch(label)
+			m.takeovers.DeletePartialMatch(label)
+		}
+	}
+}
+
+// watch makes the snapshot of the standby a part of every scrape.
+func (m *Metrics) watch(s Standby) error {
+	if err := m.registry.Register(&snapshotCollector{standby: s, metrics: m, series: newSeries()}); err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	return nil
+}
+
+// Registry is where others may register, and where tests gather.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+// serve answers a scrape.
+func (m *Metrics) serve(w http.ResponseWriter, r *http.Request) {
+	promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
+}
+
+// buildLabels are the constant labels of failoverd_build_info.
+func (m *Metrics) buildLabels() []string { return []string{m.version, runtime.Version()} }

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"failoverd/status"
+)
+
+// scrape reads the metrics as Prometheus does.
+func scrape(t *testing.T, w *world) string {
+	t.Helper()
+	res, answer := w.call(http.MethodGet, "/metrics", w.scraper(), "")
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("GET /metrics: %s %s", res.Status, answer)
+	}
+	return string(answer)
+}
+
+// scraper is a token for scraping.
+func (w *world) scraper() string {
+	w.t.Helper()
+	if w.scrapeToken == "" {
+		w.scrapeToken = w.token(Viewer).Secret
+	}
+	return w.scrapeToken
+}
+
+// Every number has the value of the snapshot.
+func TestMetrics(t *testing.T) {
+	w := startWorld(t, Limits{})
+	m := w.api.metrics
+	m.ObservePing("PBX", 400*time.Microsecond)
+	m.ObservePing("PBX", 2*time.Millisecond)
+	m.ObserveMiss("CRM")
+	m.ObserveMiss("CRM")
+	m.ObserveTakeover("CRM", "succeeded", 300*time.Millisecond)
+	text := scrape(t, w)
+	for _, want := range []string{
+		`failoverd_server_state{server="PBX",state="OK"} 1`,
+		`failoverd_server_state{server="PBX",state="Failure"} 0`,
+		`failoverd_server_state{server="CRM",state="Failure"} 1`,
+		`failoverd_server_state{server="CRM",state="Replicating"} 0`,
+		`failoverd_server_role{role="standing by",server="CRM"} 1`,
+		`failoverd_server_role{role="standing in",server="CRM"} 0`,
+		`failoverd_takeover_ready{server="PBX"} 1`,
+		`failoverd_takeover_ready{server="CRM"} 0`,
+		`failoverd_ping_last_rtt_seconds{address="10.0.0.1",server="PBX"} 0.0004`,
+		`failoverd_ping_rtt_seconds_count{server="PBX"} 2`,
+		`failoverd_ping_rtt_seconds_bucket{server="PBX",le="0.0005"} 1`,
+		`failoverd_misses_total{server="CRM"} 2`,
+		`failoverd_misses_consecutive{server="CRM"} 15`,
+		`failoverd_takeovers_total{result="succeeded",server="CRM"} 1`,
+		`failoverd_takeover_seconds_sum{server="CRM"} 0.3`,
+		`failoverd_outbox_pending 3`,
+		`failoverd_standby_isolated 0`,
+		`failoverd_standing_in 0`,
+		`failoverd_server_suspended{server="PBX"} 0`,
+		`failoverd_config_last_reload_successful 1`,
+		`failoverd_witness_answering{address="10.0.0.254",kind="gateway"} 1`,
+		`failoverd_epoch{server="PBX"} 4`,
+		`failoverd_build_info{goversion="go`,
+		`version="1.2.3"} 1`,
+		"go_goroutines ", "process_open_fds ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
+	w.standby.set(func(f *fakeStandby) {
+		f.age = time.Hour
+		f.snapshot.Standby.Isolated = &status.Isolated{}
+		f.snapshot.Standby.Config.Error = "line 3"
+		f.snapshot.Standby.StandingIn = []string{"CRM"}
+		f.snapshot.Servers = f.snapshot.Servers[:1]
+		f.snapshot.Servers[0].Suspension = &status.Suspension{}
+		f.snapshot.Standby.Witnesses = append(f.snapshot.Standby.Witnesses, f.snapshot.Standby.Witnesses[0])
+	})
+	text = scrape(t, w)
+	for _, want := range []string{`failoverd_standby_isolated 1`, `failoverd_config_last_reload_successful 0`, `failoverd_standing_in 1`, `failoverd_server_suspended{server="PBX"} 1`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
+	if strings.Contains(text, `"CRM"`) {
+		t.Error("there still are numbers of a server that is not configured any more")
+	}
+	loop := time.Now().Add(-time.Hour).Unix()
+	if !strings.Contains(text, "failoverd_loop_last_run_timestamp_seconds 1.") || loop == 0 {
+		t.Error("the metrics have no time of the loop's last run")
+	}
+}
+
+// Prometheus's own tool finds nothing to complain about.
+func TestMetricsPleasePromtool(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		if os.Getenv("FAILOVERD_LAB") == "require" {
+			t.Fatalf("FAILOVERD_LAB=require: %v (Debian package prometheus)", err)
+		}
+		t.Skip(err)
+	}
+	w := startWorld(t, Limits{})
+	w.api.metrics.ObservePing("PBX", time.Millisecond)
+	w.api.metrics.ObserveMiss("CRM")
+	w.api.metrics.ObserveTakeover("CRM", "succeeded", time.Second)
+	check := func(text string) (string, error) {
+		c := exec.CommandContext(t.Context(), promtool, "check", "metrics")
+		c.Stdin = strings.NewReader(text)
+		var out bytes.Buffer
+		c.Stdout, c.Stderr = &out, &out
+		err := c.Run()
+		return out.String(), err
+	}
+	if out, err := check(scrape(t, w)); err != nil || out != "" {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
+	if _, err := check("failoverd_bad_total{} 1\nfailoverd_bad_total{} 2\n"); err == nil {
+		t.Error("promtool finds nothing in broken metrics")
+	}
+}

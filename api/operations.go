@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"failoverd/plan"
+	"failoverd/status"
+)
+
+// The kinds of operations.
+const (
+	Takeover = "takeover"
+	Release  = "release"
+)
+
+// Decision is an order for a takeover or a release.
+type Decision struct {
+	Reason string   `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history"`
+	Accept []string `json:"accept,omitempty" maxItems:"16" doc:"Names of failed checks that are accepted"`
+}
+
+// OperationList is some operations, the newest first.
+type OperationList struct {
+	Operations []plan.Record `json:"operations" nullable:"false"`
+}
+
+// decisionFor is a request for a takeover or a release.
+type decisionFor struct {
+	Name   string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
+	DryRun bool   `query:"dry_run" doc:"Show the plan and change nothing"`
+	Body   *Decision
+}
+
+// admitted is the answer to an order for an operation: 202 with the operation,
+// or 200 with the plan.
+type admitted struct {
+	Status   int
+	Location string `header:"Location" doc:"Where the operation is found"`
+	Body     any
+}
+
+// operationNamed is the path of an operation.
+type operationNamed struct {
+	ID string `path:"id" minLength:"1" maxLength:"100" doc:"Identifier of the operation"`
+}
+
+// operationRoutes are the orders that take long, and what becomes of them.
+func (s *Server) operationRoutes(h huma.API) {
+	for _, a := range []struct {
+		action, kind, summary string
+		do                    func(context.Context, string, status.Order) (plan.Record, error)
+	}{
+		{"failover", Takeover, "Take a server's role over now", s.standby.Failover},
+		{"release", Release, "Give a server's role back", s.standby.Release},
+	} {
+		r := route{method: http.MethodPost, path: "/servers/{name}/" + a.action, id: a.action + "-server", tag: "orders", role: Operator,
+			summary: a.summary, status: http.StatusAccepted, changes: true, errors: []int{409, 503},
+			detail: "Answers when the operation has been admitted; it goes on. With `dry_run=true` it answers 200 with the plan and changes nothing. A second one while the first runs is refused with a link to it."}
+		add(s, h, r, func(ctx context.Context, in *decisionFor) (*admitted, error) {
+			d := orZero(in.Body)
+			o, err := order(ctx, d.Reason, nil, d.Accept)
+			if err != nil {
+				return nil, err
+			}
+			if in.DryRun {
+				shown, err := s.standby.Preview(ctx, in.Name, a.kind, o)
+				return &admitted{Status: http.StatusOK, Body: shown}, err
+			}
+			running, err := a.do(ctx, in.Name, o)
+			return &admitted{Status: http.StatusAccepted, Location: operationPath(running.ID), Body: running}, err
+		})
+		documentAdmitted(h, Base+r.path)
+	}
+	add(s, h, route{method: http.MethodGet, path: "/operations", id: "list-operations", tag: "operations", role: Viewer, summary: "Operations, the newest first"},
+		func(ctx context.Context, in *struct {
+			Server string `query:"server" maxLength:"253" doc:"Only of this server"`
+			Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+		}) (*document[OperationList], error) {
+			c := callerOf(ctx)
+			if in.Server != "" && !c.sees(in.Server) {
+				return nil, newProblem(http.StatusForbidden, Forbidden, "the token is not good for this server")
+			}
+			all, err := s.standby.Operations(ctx, in.Server, in.Limit)
+			all = slices.DeleteFunc(slices.Clone(all), func(r plan.Record) bool { return !c.sees(r.Server) })
+			return &document[OperationList]{OperationList{orEmpty(all)}}, err
+		})
+	add(s, h, route{method: http.MethodGet, path: "/operations/{id}", id: "get-operation", tag: "operations", role: Viewer, summary: "One operation with its steps"},
+		func(ctx context.Context, in *operationNamed) (*document[plan.Record], error) {
+			r, err := s.operation(ctx, in.ID)
+			return &document[plan.Record]{r}, err
+		})
+	add(s, h, route{method: http.MethodPost, path: "/operations/{id}/cancel", id: "cancel-operation", tag: "operations", role: Operator,
+		summary: "Ask an operation to stop", status: http.StatusAccepted, changes: true, errors: []int{409, 503},
+		detail: "What it did is undone. Answers when the wish has been noted."},
+		func(ctx context.Context, in *struct {
+			ID   string `path:"id" minLength:"1" maxLength:"100" doc:"Identifier of the operation"`
+			Body *Remark
+		}) (*document[plan.Record], error) {
+			if _, err := s.operation(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			o, err := order(ctx, orZero(in.Body).Reason, nil, nil)
+			if err != nil {
+				return nil, err
+			}
+			r, err := s.standby.Cancel(ctx, in.ID, o)
+			return &document[plan.Record]{r}, err
+		})
+}
+
+// operation is the operation of that identifier, if the caller may see it.
+func (s *Server) operation(ctx context.Context, id string) (plan.Record, error) {
+	r, err := s.standby.Operation(ctx, id)
+	if err == nil && !callerOf(ctx).sees(r.Server) {
+		return plan.Record{}, newProblem(http.StatusForbidden, Forbidden, "the token is not good for the server of this operation")
+	}
+	return r, err
+}

@@ -1,0 +1,102 @@
+package journal
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOutbox(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Recipients: func() []string { return []string{"ops@example.com", "ops@example.com", "night@example.com"} }})
+	commit(t, j, Batch{Events: []Event{{Time: at}}, Alerts: []Alert{{Kind: "takeover.done", Server: "pbx1"}}})
+	n, oldest, err := j.Pending(t.Context())
+	if err != nil || n != 2 || !oldest.Equal(at) {
+		t.Fatalf("pending %d since %v, %v; want 2 since %v", n, oldest, err, at)
+	}
+	due, err := j.Due(t.Context(), at, 10)
+	if err != nil || len(due) != 2 {
+		t.Fatalf("due %v, %v; want 2", due, err)
+	}
+	later := due[0]
+	later.Attempts, later.FirstTried, later.NextTry, later.Answer = 1, at.UTC(), at.Add(time.Minute).UTC(), "450 try again"
+	if err := j.SaveMail(t.Context(), later); err != nil {
+		t.Fatal(err)
+	}
+	done := due[1]
+	done.State, done.Done, done.MessageID, done.Answer = MailSent, at.UTC(), "<1@standby>", "250 queued"
+	commit(t, j, Batch{Events: []Event{{Kind: "alert.sent"}}, Mails: []Mail{done}})
+	if due, err := j.Due(t.Context(), later.NextTry.Add(-1), 10); err != nil || len(due) != 0 {
+		t.Errorf("due too early: %v, %v", due, err)
+	}
+	if due, err := j.Due(t.Context(), later.NextTry, 10); err != nil || len(due) != 1 {
+		t.Errorf("due in time: %v, %v", due, err)
+	}
+	if next, err := j.NextTry(t.Context(), at); err != nil || !next.Equal(later.NextTry) {
+		t.Errorf("next try %v, %v; want %v", next, err, later.NextTry)
+	}
+	got, err := j.Mails(t.Context(), MailQuery{Event: 1})
+	if diff := cmp.Diff([]Mail{done, later}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	if n, _, err := j.Pending(t.Context()); err != nil || n != 1 {
+		t.Errorf("pending %d, %v; want 1", n, err)
+	}
+	if err := j.RetryMails(t.Context(), at); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := j.Due(t.Context(), at, 10); err != nil || len(due) != 1 {
+		t.Errorf("due after all: %v, %v", due, err)
+	}
+	if next, err := j.NextTry(t.Context(), at); err != nil || !next.IsZero() {
+		t.Errorf("next try %v, %v; want none", next, err)
+	}
+	if err := j.SaveMail(t.Context(), Mail{ID: 99}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("error %v, want ErrNotFound", err)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	token := Token{ID: "1", Name: "ci", Role: "viewer", Prefix: "fo_ab", Hash: []byte{1, 2, 3}, Created: at.UTC(), Expires: at.Add(time.Hour).UTC()}
+	if err := j.AddToken(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	same := token
+	same.ID, same.Hash = "2", []byte{4}
+	if err := j.AddToken(t.Context(), same); !errors.Is(err, ErrExists) {
+		t.Errorf("second token of one name: %v, want ErrExists", err)
+	}
+	for _, touch := range []struct {
+		after time.Duration
+		from  string
+	}{{0, "10.0.0.1"}, {30 * time.Second, "10.0.0.1"}} {
+		if err := j.TouchToken(t.Context(), "1", at.Add(touch.after), touch.from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := token
+	want.LastUsed, want.LastFrom = at.UTC(), "10.0.0.1" // The second use, within the minute, was not written.
+	got, err := j.TokenByHash(t.Context(), []byte{1, 2, 3})
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	if err := j.RevokeToken(t.Context(), "1", at); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.RevokeToken(t.Context(), "1", at); !errors.Is(err, ErrNotFound) {
+		t.Errorf("revoked twice: %v, want ErrNotFound", err)
+	}
+	if err := j.AddToken(t.Context(), same); err != nil {
+		t.Errorf("the name of a revoked token: %v", err)
+	}
+	want.Revoked = at.UTC()
+	tokens, err := j.Tokens(t.Context())
+	if diff := cmp.Diff([]Token{want, same}, tokens); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	if _, err := j.TokenByHash(t.Context(), []byte{9}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown token: %v, want ErrNotFound", err)
+	}
+}
