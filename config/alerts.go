@@ -39,6 +39,12 @@ func (v *validator) email(raw rawEmail) *Email {
 	if v.required(raw.Host.spot, raw.spot, "host", "write the mail server's IP address") {
 		e.Host = v.mailHost(raw.Host)
 	}
+	e.ServerName = e.Host
+	if raw.ServerName.good() && raw.ServerName.set() {
+		if e.ServerName = raw.ServerName.value; !hostNames.MatchString(e.ServerName) {
+			v.r.errorf(raw.ServerName.spot, "write the name that is in the mail server's certificate, such as mail.example.com", "%s is no host name", show(e.ServerName))
+		}
+	}
 	if v.required(raw.To.spot, raw.spot, "to", "write at least one address in a list: [support@example.com]") && raw.To.good() && len(raw.To.items) == 0 {
 		v.r.error(raw.To.spot, "the list of recipients is empty", "write at least one address, or remove alerts.email to mail nobody")
 	}

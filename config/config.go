@@ -48,14 +48,15 @@ type Alerts struct {
 
 // Email is the mail server and the people behind it.
 type Email struct {
-	Host     string   `key:"host"` // IP literal, or a name (which gives a notice: DNS may be part of the outage)
-	Port     int      `key:"port"`
-	TLS      string   `key:"tls"`      // none, starttls, opportunistic or implicit
-	CAFile   string   `key:"ca_file"`  // absolute, or "" for the system's authorities
-	Username string   `key:"username"` // "" for no authentication
-	Password Secret   `key:"password"`
-	From     string   `key:"from"`
-	To       []string `key:"to"`
+	Host       string   `key:"host"` // IP literal, or a name (which gives a notice: DNS may be part of the outage)
+	Port       int      `key:"port"`
+	ServerName string   `key:"server_name"` // the name in the server's certificate; Host unless written
+	TLS        string   `key:"tls"`         // none, starttls, opportunistic or implicit
+	CAFile     string   `key:"ca_file"`     // absolute, or "" for the system's authorities
+	Username   string   `key:"username"`    // "" for no authentication
+	Password   Secret   `key:"password"`
+	From       string   `key:"from"`
+	To         []string `key:"to"`
 }
 
 // API is where the API listens.

@@ -34,14 +34,15 @@ type rawAlerts struct {
 
 type rawEmail struct {
 	spot
-	Host     text       `yaml:"host"`
-	Port     number     `yaml:"port"`
-	TLS      text       `yaml:"tls"`
-	CAFile   text       `yaml:"ca_file"`
-	Username text       `yaml:"username"`
-	Password secret     `yaml:"password"`
-	From     text       `yaml:"from"`
-	To       list[text] `yaml:"to"`
+	Host       text       `yaml:"host"`
+	Port       number     `yaml:"port"`
+	TLS        text       `yaml:"tls"`
+	ServerName text       `yaml:"server_name"`
+	CAFile     text       `yaml:"ca_file"`
+	Username   text       `yaml:"username"`
+	Password   secret     `yaml:"password"`
+	From       text       `yaml:"from"`
+	To         list[text] `yaml:"to"`
 }
 
 type rawAPI struct {

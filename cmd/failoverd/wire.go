@@ -192,7 +192,7 @@ func smtp(c *config.Config) *alerts.SMTP {
 		return nil
 	}
 	return alerts.NewSMTP(alerts.SMTPConfig{
-		Host: e.Host, Port: e.Port, TLS: e.TLS, CAFile: e.CAFile, Username: e.Username, Password: e.Password.Reveal,
+		Host: e.Host, Port: e.Port, ServerName: e.ServerName, TLS: e.TLS, CAFile: e.CAFile, Username: e.Username, Password: e.Password.Reveal,
 	})
 }
 
