@@ -8,7 +8,7 @@ import (
 // What a row changes in the facts, beyond the counters and the health.
 
 func openIncident(f *Facts, e Event, p Policy) {
-	f.Announced = true
+	f.Announced = f.Announced || !e.Unwitnessed
 	if f.Incident == "" {
 		f.Incident = fmt.Sprintf("%s-%s", p.Server, e.At.UTC().Format("20060102-150405"))
 	}
@@ -41,28 +41,29 @@ func connected(f *Facts, _ Event, _ Policy) {
 	}
 }
 
-func held(f *Facts, e Event, _ Policy) {
+func held(f *Facts, e Event, p Policy) {
 	if e.Decision != nil && !e.Decision.TakeOver {
 		f.Hold = e.Decision.Hold
 		if kind := alertOf(f.Hold.Code); kind != "" {
 			f.Told = f.Hold.Code
+			openIncident(f, e, p)
 		}
 	}
 }
 
 // takingOver begins a takeover: the epoch rises before anything is done.
-func takingOver(f *Facts, e Event, _ Policy) {
+func takingOver(f *Facts, e Event, p Policy) {
 	f.Role, f.Hold, f.Ordered, f.Incomplete = TakingOver, Hold{}, false, ""
 	f.Epoch++
 	f.LastTakeover, f.Acknowledged = e.At, false
 	f.Setback, f.SetbackAt = Hold{}, time.Time{}
 	f.Failed = f.Health == Failure
+	openIncident(f, e, p)
 }
 
 func orderedOver(f *Facts, e Event, p Policy) {
 	takingOver(f, e, p)
 	f.Ordered = true
-	openIncident(f, e, p)
 }
 
 func standingIn(f *Facts, _ Event, _ Policy) {

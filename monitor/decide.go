@@ -284,7 +284,8 @@ const enoughQuestions = 3
 
 // askedNeighbour weighs what the second witness says. An answer that came while
 // pings were silent holds the takeover until ARP has been silent for as long
-// as it takes to call the pings silent.
+// as it takes to call the pings silent, and was asked meanwhile: who is not
+// asked is not silent.
 func askedNeighbour(s Situation) (Code, string) {
 	n, p := s.Facts.Neighbour, s.Policy
 	if s.Facts.Misses == 0 {
@@ -299,7 +300,7 @@ func askedNeighbour(s Situation) (Code, string) {
 		return NoHold, fmt.Sprintf("automatic; nobody answered %d questions by ARP", n.Asked)
 	}
 	quiet := time.Duration(max(s.Facts.Limit(p)-1, 1)) * p.Interval
-	if silent := s.Now.Sub(n.Answered); silent >= quiet {
+	if silent := s.Now.Sub(n.Answered); silent >= quiet && n.Silent >= enoughQuestions {
 		return NoHold, fmt.Sprintf("automatic; %s answered by ARP, but not for %s", n.MAC, silent.Round(time.Millisecond))
 	}
 	if n.Known != "" && n.MAC != n.Known {

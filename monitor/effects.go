@@ -46,8 +46,14 @@ func failed(before, after Facts, e Event, p Policy) []Effect {
 			reason = fmt.Sprintf("probe %s failed %d times: %s", c.Name, c.Misses, c.Evidence)
 		}
 	}
+	say := alert
+	if e.Unwitnessed {
+		say = func(kind, severity, message, reason string) Effect {
+			return Effect{Do: Note, Event: kind, Severity: severity, Message: message, Reason: reason}
+		}
+	}
 	return append(cancelCopy(before, "the primary failed"),
-		alert("server.failure", "critical", fmt.Sprintf("%s has failed", p.Server), reason),
+		say("server.failure", "critical", fmt.Sprintf("%s has failed", p.Server), reason),
 		Effect{Do: Consider})
 }
 
@@ -101,7 +107,7 @@ func primaryBack(_, after Facts, _ Event, p Policy) []Effect {
 }
 
 func froze(_, _ Facts, e Event, p Policy) []Effect {
-	return []Effect{{Do: StopAsking}, note("server.held", p.Server+" cannot be judged", e.Reason)}
+	return []Effect{note("server.held", p.Server+" cannot be judged", e.Reason)}
 }
 
 func thawed(_, _ Facts, e Event, p Policy) []Effect {
@@ -114,10 +120,9 @@ func thawedWell(before, after Facts, e Event, p Policy) []Effect {
 }
 
 func takeOver(before, _ Facts, e Event, p Policy) []Effect {
-	reason := e.Decision.Summary()
 	return append(cancelCopy(before, "the server is taken over"),
-		note("decision.takeover", p.Server+" is taken over", reason),
-		Effect{Do: TakeOver, Reason: reason})
+		note("decision.takeover", p.Server+" is taken over", e.Decision.Summary()),
+		Effect{Do: TakeOver, Reason: "the primary has failed, and nothing holds the takeover"})
 }
 
 func takeOverByOrder(before, _ Facts, e Event, p Policy) []Effect {

@@ -13,6 +13,11 @@ type Event struct {
 	RTT      time.Duration // Answered, Late
 	Evidence string        // what was seen, in words
 
+	// Unwitnessed, of Missed and ProbeFailed, says that nobody else has answered
+	// since this server fell silent. It may be the standby that is cut off, so
+	// nobody is mailed about this server yet: one cause, one mail.
+	Unwitnessed bool
+
 	MAC string // NeighbourAnswered, Claimed, NeighbourKnown
 
 	Probe    string   // ProbeFailed, ProbePassed

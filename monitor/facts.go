@@ -140,6 +140,7 @@ type Neighbour struct {
 	OnLink     bool      // the address is on the standby's own segment, so it can be asked
 	Known      string    // the MAC address that the primary is known by; empty if unknown
 	Asked      int       // questions since SilentSince
+	Silent     int       // questions since the last answer
 	FirstAsked time.Time // the first of them
 	LastAsked  time.Time // the last of them
 	Answered   time.Time // when the last answer came; zero if none came since SilentSince

@@ -40,8 +40,8 @@ func newClaimYield(before, _ Facts, e Event, p Policy) bool {
 	return before.Claim != e.MAC && p.OnClaim == Yield
 }
 
-func warningIsDue(before, after Facts, _ Event, p Policy) bool {
-	return !before.Warned && after.Misses >= p.WarnAfter
+func warningIsDue(before, after Facts, e Event, p Policy) bool {
+	return !before.Warned && after.Misses >= p.WarnAfter && !e.Unwitnessed
 }
 
 func releaseIsDue(_, after Facts, e Event, p Policy) bool {

@@ -42,13 +42,14 @@ func (f *Facts) count(e Event, p Policy) {
 		n := &f.Neighbour
 		n.OnLink = true
 		n.Asked++
+		n.Silent++
 		n.LastAsked = e.At
 		if n.FirstAsked.IsZero() {
 			n.FirstAsked = e.At
 		}
 	case NeighbourAnswered:
 		f.Neighbour.OnLink = true
-		f.Neighbour.Answered, f.Neighbour.MAC = e.At, e.MAC
+		f.Neighbour.Answered, f.Neighbour.MAC, f.Neighbour.Silent = e.At, e.MAC, 0
 	case Froze:
 		f.Frozen = true
 	case Thawed:
@@ -76,7 +77,7 @@ func (f *Facts) answered(e Event) {
 	f.AfterReboot = false
 	f.Misses, f.Warned, f.LateNoted = 0, false, false
 	f.SilentSince, f.FailedAt = time.Time{}, time.Time{}
-	f.Neighbour.Asked, f.Neighbour.FirstAsked = 0, time.Time{}
+	f.Neighbour.Asked, f.Neighbour.Silent, f.Neighbour.FirstAsked = 0, 0, time.Time{}
 	f.Neighbour.Answered, f.Neighbour.LastAsked = time.Time{}, time.Time{}
 }
 
@@ -217,4 +218,15 @@ func (f Facts) silentSince() time.Time {
 		}
 	}
 	return since
+}
+
+// Unwitnessed reports whether nobody else has answered since the server fell
+// silent, or since the ping that was sent at that time if it is the first to be
+// missed. Heard is when a witness or another primary last answered.
+func (f Facts) Unwitnessed(sent, heard time.Time) bool {
+	since := f.SilentSince
+	if since.IsZero() {
+		since = sent
+	}
+	return heard.Before(since)
 }

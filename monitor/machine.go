@@ -25,6 +25,10 @@ func Step(f Facts, e Event, p Policy) (Facts, []Effect) {
 		next.Failed = true
 	}
 
+	if next.Frozen && next.Monitored() && next.Role == StandingBy && f.Role != StandingBy {
+		next.Health = Suspect // as every server that an isolated standby cannot judge
+	}
+
 	if f.State() != next.State() {
 		next.StateSince = e.At
 	}

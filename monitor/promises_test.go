@@ -56,7 +56,7 @@ func neverTwo(before Facts, e Event, p Policy, _ Facts, effects []Effect) string
 		return "taken over without asking by ARP three times"
 	}
 	quiet := max(time.Duration(before.Limit(p)-1)*p.Interval, p.Interval)
-	if !n.Answered.IsZero() && e.At.Sub(n.Answered) < quiet {
+	if !n.Answered.IsZero() && (e.At.Sub(n.Answered) < quiet || n.Silent < 3) {
 		foreign := n.Known != "" && n.Known != n.MAC
 		if foreign || !p.Fenced {
 			return fmt.Sprintf("taken over although %s answered by ARP %s ago", n.MAC, e.At.Sub(n.Answered))
@@ -137,7 +137,7 @@ func neverSilent(before Facts, e Event, _ Policy, after Facts, effects []Effect)
 	if after.Hold.Code != NoHold && after.Hold.Reason == "" {
 		return "a hold without a reason"
 	}
-	if e.Kind == Missed && before.Role == StandingBy && before.Mode == Active && before.Health != Failure && after.Health == Failure && !alerted(effects, "server.failure") {
+	if e.Kind == Missed && before.Role == StandingBy && before.Mode == Active && before.Health != Failure && after.Health == Failure && !e.Unwitnessed && !alerted(effects, "server.failure") {
 		return "failed, and no alert"
 	}
 	return ""
@@ -271,6 +271,9 @@ func factsAreWhole(before Facts, e Event, p Policy, after Facts, effects []Effec
 		case Missed, ProbeFailed, Froze:
 		case ReleaseDone, Resume: // awaited; isolated
 		default:
+			if after.Frozen && after.Health == Suspect && before.Role != StandingBy && after.Role == StandingBy {
+				break // standing by again, with a standby that is isolated
+			}
 			return fmt.Sprintf("health became %s on %s", after.Health, e.Kind)
 		}
 	}
@@ -281,8 +284,12 @@ func factsAreWhole(before Facts, e Event, p Policy, after Facts, effects []Effec
 			return fmt.Sprintf("failure ended on %s", e.Kind)
 		}
 	}
-	if e.Kind == Missed && before.Frozen && after.Misses != before.Misses {
+	if before.Frozen && (e.Kind == Missed && after.Misses != before.Misses || e.Kind == ProbeFailed && after.find(e.Probe).Misses != before.find(e.Probe).Misses) {
 		return "counted while isolated"
+	}
+	if !before.Frozen && before.Health == Failure && after.Health != Failure && after.AnsweringSince.IsZero() &&
+		(e.Kind == Answered || e.Kind == ProbePassed || e.Kind == Thawed) {
+		return "a failure ended, and no ping was answered"
 	}
 	if (e.Kind == CannotAsk || e.Kind == Late) && (after.Misses != before.Misses || after.Health != before.Health) {
 		return e.Kind.String() + " counted"
@@ -294,4 +301,14 @@ func factsAreWhole(before Facts, e Event, p Policy, after Facts, effects []Effec
 		return "missed, and not asked by ARP"
 	}
 	return ""
+}
+
+// find returns the counter of a probe, zero if it has none.
+func (f Facts) find(name string) ProbeCount {
+	for _, c := range f.Probes {
+		if c.Name == name {
+			return c
+		}
+	}
+	return ProbeCount{}
 }

@@ -57,7 +57,9 @@ func countersOf(p Policy) []Counters {
 		{Paths: path(p.FailAfterReboot), Misses: p.FailAfterReboot, SilentSince: silent, Probes: []ProbeCount{{Name: "http", Severity: Degraded, Misses: 3, Failed: true, Evidence: "500"}}},
 		{Paths: path(0), AnsweringSince: silent, LastAnswer: noon, Probes: []ProbeCount{{Name: "http", Severity: Degraded, Misses: 3, Failed: true, Evidence: "500"}, {Name: "tcp", Severity: Fatal, Misses: 3, Failed: true, Evidence: "refused"}}},
 	}
-	return all
+	return append(all,
+		Counters{Paths: path(0), AnsweringSince: silent, LastAnswer: noon, Probes: []ProbeCount{{Name: "http", Severity: Degraded, Misses: 3, Failed: true, Evidence: "500"}}},
+		Counters{Paths: path(p.FailAfter - 1), Misses: p.FailAfter - 1, SilentSince: silent, Warned: true, Probes: []ProbeCount{{Name: "http", Severity: Degraded, Misses: 3, Failed: true, Evidence: "500"}}})
 }
 
 // keptVariants are the further facts that the table tells apart.

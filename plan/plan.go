@@ -15,7 +15,8 @@ type Step struct {
 	Title string // one line for people: "assume 192.168.11.1/32 on eth0"
 
 	// Durable says that the beginning of this step is on disk before Do is
-	// called. Steps that change something that outlives the daemon are durable.
+	// called. Steps that change something that outlives the daemon are durable,
+	// and every step with an Undo is, whatever this says.
 	// The others are written down with the next durable step, so that asking
 	// the network a question does not cost a disk write on the way to the
 	// takeover.

@@ -24,6 +24,10 @@ func (s Step) timeout() time.Duration {
 	return DefaultTimeout
 }
 
+// durable reports whether the step's beginning has to be on disk before it is
+// done. What can be undone must be: a crash would leave it behind, unknown.
+func (s Step) durable() bool { return s.Durable || s.Undo != nil }
+
 // New returns the record of a plan that has not started.
 func New(p Plan, id string, by Actor, reason string, accept []string, now time.Time) Record {
 	r := Record{
@@ -57,25 +61,36 @@ func Run(ctx context.Context, p Plan, r Record, rec Recorder) (Record, error) {
 	if r.State == Cancelling {
 		return run.undo(ctx, earlier(r))
 	}
-	run.record.State = Running
-	for i := range p.Steps {
-		if run.record.Steps[i].State == Succeeded {
-			continue // done before the crash, and known to be
-		}
-		if err := context.Cause(ctx); err != nil {
-			return run.stop(ctx, i, err)
-		}
-		if err := run.step(ctx, i); err != nil {
-			return run.stop(ctx, i, err)
+	return run.forward(ctx)
+}
+
+// Begin returns the record of a plan that has not started, with its first steps
+// noted as begun, up to and with the first durable one. Whoever writes down that
+// the operation is to be done writes this record, and has it run by RunBegun:
+// the operation and its beginning then cost one write to the disk and not two,
+// on a way where somebody's users wait.
+func Begin(p Plan, r Record) Record {
+	r = r.clone()
+	r.State = Running
+	for i, s := range p.Steps {
+		r.Steps[i].State, r.Steps[i].Started = Running, now()
+		if s.durable() {
+			break
 		}
 	}
-	state := Succeeded
-	for _, s := range run.record.Steps {
-		if s.State == Failed {
-			state = Partial
-		}
+	return r
+}
+
+// RunBegun is Run for a record that Begin has made and that is on disk.
+func RunBegun(ctx context.Context, p Plan, r Record, rec Recorder) (Record, error) {
+	if err := matches(p, r); err != nil {
+		return r, err
 	}
-	return run.end(ctx, state, nil)
+	run := runner{plan: p, record: r.clone(), rec: rec}
+	for run.begun < len(r.Steps) && r.Steps[run.begun].State == Running {
+		run.begun++
+	}
+	return run.forward(ctx)
 }
 
 // Back undoes an operation that was interrupted: every step that may have
@@ -118,6 +133,40 @@ type runner struct {
 	plan   Plan
 	record Record
 	rec    Recorder
+	begun  int // so many steps are on disk as begun, before they are
+}
+
+// forward does the steps that are not done yet.
+func (r *runner) forward(ctx context.Context) (Record, error) {
+	r.record.State = Running
+	for i := range r.plan.Steps {
+		if r.record.Steps[i].State == Succeeded {
+			continue // done before the crash, and known to be
+		}
+		if err := context.Cause(ctx); err != nil {
+			r.reached(i)
+			return r.stop(ctx, i, err)
+		}
+		if err := r.step(ctx, i); err != nil {
+			r.reached(i + 1)
+			return r.stop(ctx, i, err)
+		}
+	}
+	state := Succeeded
+	for _, s := range r.record.Steps {
+		if s.State == Failed {
+			state = Partial
+		}
+	}
+	return r.end(ctx, state, nil)
+}
+
+// reached takes the note of the beginning from the steps that were noted as
+// begun and have not been: there is nothing of them to undo.
+func (r *runner) reached(n int) {
+	for i := n; i < r.begun; i++ {
+		r.record.Steps[i].State, r.record.Steps[i].Started = Queued, nil
+	}
 }
 
 // step does one step and writes down what came of it.
@@ -125,7 +174,7 @@ func (r *runner) step(ctx context.Context, i int) error {
 	s, d := r.plan.Steps[i], &r.record.Steps[i]
 	d.State, d.Error, d.Note = Running, "", ""
 	d.Started, d.Ended = now(), nil
-	if err := r.rec.Record(ctx, r.record.clone(), s.Durable); err != nil {
+	if err := r.rec.Record(ctx, r.record.clone(), s.durable() && i >= r.begun); err != nil {
 		d.State, d.Started = Queued, nil
 		return fmt.Errorf("%s: write the step down before doing it: %w", s.Name, err)
 	}
