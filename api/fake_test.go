@@ -14,6 +14,7 @@ import (
 type given struct {
 	What, Target, Kind string
 	Order              status.Order
+	ctx                context.Context
 }
 
 // fakeStandby is a Standby that writes down what it is asked and answers what
@@ -54,7 +55,7 @@ func newFakeStandby() *fakeStandby {
 // take notes an order and waits if the test wants that.
 func (f *fakeStandby) take(ctx context.Context, what, target, kind string, o status.Order) error {
 	f.mu.Lock()
-	f.given = append(f.given, given{what, target, kind, o})
+	f.given = append(f.given, given{what, target, kind, o, ctx})
 	err, block, panics := f.err, f.block, f.panics
 	f.mu.Unlock()
 	if panics {

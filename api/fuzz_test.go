@@ -19,7 +19,7 @@ func FuzzBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, contentType, dryRun string) {
 		standby.set(func(f *fakeStandby) { f.given = nil })
-		answer := orderDirectly(s, body, contentType, dryRun)
+		answer := orderDirectly(t.Context(), s, body, contentType, dryRun)
 		orders := standby.orders()
 		switch answer.Code {
 		case 200, 202:

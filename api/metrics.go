@@ -48,8 +48,7 @@ func NewMetrics(version string) *Metrics {
 			Name: "failoverd_takeovers_total", Help: "Takeovers that have ended, by their result.",
 		}, []string{"server", "result"}),
 	}
-	m.registry.MustRegister(m.rtt, m.misses, m.takeover, m.takeovers,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -71,6 +70,11 @@ func (m *Metrics) ObserveTakeover(server, result string, took time.Duration) {
 	m.note(server)
 	m.takeovers.WithLabelValues(server, result).Inc()
 	m.takeover.WithLabelValues(server).Observe(took.Seconds())
+}
+
+// observed are the numbers of what happens.
+func (m *Metrics) observed() []prometheus.Collector {
+	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers}
 }
 
 // note remembers that there are series of the server.

@@ -25,7 +25,7 @@ func me() plan.Actor {
 
 // sameOrder compares orders without the process that sent them.
 func sameOrder() cmp.Options {
-	return cmp.Options{cmpopts.IgnoreFields(plan.Actor{}, "From"), cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0)}
+	return cmp.Options{cmpopts.IgnoreUnexported(given{}), cmpopts.IgnoreFields(plan.Actor{}, "From"), cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0)}
 }
 
 // Each order reaches the standby as it was given, once, with who gave it.
@@ -40,39 +40,39 @@ func TestOrdersReachTheStandby(t *testing.T) {
 		{"suspend", func(ctx context.Context, c *Client) error {
 			s, err := c.Suspend(ctx, "PBX", "new disk", until)
 			return firstError(err, wantEqual(s.Mode, "suspended"))
-		}, given{"suspend", "PBX", "", status.Order{By: by, Reason: "new disk", Until: until}}},
+		}, given{What: "suspend", Target: "PBX", Kind: "", Order: status.Order{By: by, Reason: "new disk", Until: until}}},
 		{"stop", func(ctx context.Context, c *Client) error {
 			s, err := c.Stop(ctx, "PBX", "", time.Time{})
 			return firstError(err, wantEqual(s.Mode, "stopped"))
-		}, given{"stop", "PBX", "", status.Order{By: by}}},
+		}, given{What: "stop", Target: "PBX", Kind: "", Order: status.Order{By: by}}},
 		{"resume", func(ctx context.Context, c *Client) error {
 			s, err := c.Resume(ctx, "PBX", "back")
 			return firstError(err, wantEqual(s.Mode, "active"))
-		}, given{"resume", "PBX", "", status.Order{By: by, Reason: "back"}}},
+		}, given{What: "resume", Target: "PBX", Kind: "", Order: status.Order{By: by, Reason: "back"}}},
 		{"failover", func(ctx context.Context, c *Client) error {
 			r, err := c.Failover(ctx, "CRM", "it is dead", []string{"primary-alive", "isolated"})
 			return firstError(err, wantEqual(r.Kind+" "+r.ID+" "+string(r.State), "takeover op_CRM running"))
-		}, given{"failover", "CRM", "", status.Order{By: by, Reason: "it is dead", Accept: []string{"primary-alive", "isolated"}}}},
+		}, given{What: "failover", Target: "CRM", Kind: "", Order: status.Order{By: by, Reason: "it is dead", Accept: []string{"primary-alive", "isolated"}}}},
 		{"release", func(ctx context.Context, c *Client) error {
 			r, err := c.Release(ctx, "CRM", "", nil)
 			return firstError(err, wantEqual(r.Kind, "release"))
-		}, given{"release", "CRM", "", status.Order{By: by}}},
+		}, given{What: "release", Target: "CRM", Kind: "", Order: status.Order{By: by}}},
 		{"preview of a takeover", func(ctx context.Context, c *Client) error {
 			p, err := c.Preview(ctx, "CRM", Takeover, []string{"primary-alive"})
 			return firstError(err, wantEqual(p.Steps[0].Will, "add 10.0.0.1/32 to eth0"))
-		}, given{"preview", "CRM", "takeover", status.Order{By: by, Accept: []string{"primary-alive"}}}},
+		}, given{What: "preview", Target: "CRM", Kind: "takeover", Order: status.Order{By: by, Accept: []string{"primary-alive"}}}},
 		{"preview of a release", func(ctx context.Context, c *Client) error {
 			_, err := c.Preview(ctx, "CRM", Release, nil)
 			return err
-		}, given{"preview", "CRM", "release", status.Order{By: by}}},
+		}, given{What: "preview", Target: "CRM", Kind: "release", Order: status.Order{By: by}}},
 		{"reload", func(ctx context.Context, c *Client) error {
 			r, err := c.Reload(ctx, "new mail server")
 			return firstError(err, wantEqual(strings.Join(r.Changed, " "), "alerts.email"))
-		}, given{"reload", "", "", status.Order{By: by, Reason: "new mail server"}}},
+		}, given{What: "reload", Target: "", Kind: "", Order: status.Order{By: by, Reason: "new mail server"}}},
 		{"test alert", func(ctx context.Context, c *Client) error {
 			m, err := c.TestAlert(ctx, "")
 			return firstError(err, wantEqual(m[0].Transcript[0], "250 OK"))
-		}, given{"test-alert", "", "", status.Order{By: by}}},
+		}, given{What: "test-alert", Target: "", Kind: "", Order: status.Order{By: by}}},
 	}
 	w := startWorld(t, Limits{})
 	c := w.client()
@@ -253,6 +253,15 @@ func TestAudit(t *testing.T) {
 		journal.Event{Kind: "takeover.done", Severity: "critical", Server: "PBX", Actor: journal.Actor{Kind: "automatic", Name: "monitor"}, Message: "by itself"},
 	)
 	w.token(Viewer)
+	// What is found only behind many others is found.
+	w.commit(tick(0, "PBX"), tick(1, "PBX"))
+	first, err := w.client().Audit(t.Context(), EventQuery{Limit: 1})
+	if err != nil || len(first.Events) != 1 || first.Events[0].Kind != "audit.token_created" || first.Next == nil {
+		t.Fatalf("the last deed: %+v, %v", first, err)
+	}
+	if second, err := w.client().Audit(t.Context(), EventQuery{Limit: 1, Before: *first.Next}); err != nil || len(second.Events) != 1 || second.Events[0].Kind != "server.suspended" {
+		t.Errorf("the one before: %+v, %v", second, err)
+	}
 	l, err := w.client().Audit(t.Context(), EventQuery{})
 	if err != nil {
 		t.Fatal(err)
@@ -316,27 +325,34 @@ func TestMails(t *testing.T) {
 	}
 }
 
-// An order goes on when whoever gave it hangs up.
+// An order goes on when whoever gave it hangs up; a question does not.
 func TestOrderOutlivesItsSender(t *testing.T) {
-	w := startWorld(t, Limits{})
+	standby := newFakeStandby()
 	release := make(chan struct{})
-	w.standby.set(func(f *fakeStandby) { f.block = release })
+	standby.block = release
+	s, err := New(Config{Standby: standby, History: noHistory{}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
+	ended := make(chan struct{})
 	go func() {
-		_, err := w.client().Failover(ctx, "CRM", "", nil)
-		ended <- err
+		defer close(ended)
+		orderDirectly(ctx, s, []byte("{}"), "application/json", "")
 	}()
-	eventually(t, func() bool { return len(w.standby.orders()) == 1 })
+	eventually(t, func() bool { return len(standby.orders()) == 1 })
 	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("the client: %v", err)
+	if err := standby.orders()[0].ctx.Err(); err != nil {
+		t.Errorf("the order was given up: %v", err)
+	}
+	if _, bounded := standby.orders()[0].ctx.Deadline(); !bounded {
+		t.Error("the order may take for ever")
 	}
 	close(release)
-	eventually(t, func() bool {
-		r, err := w.standby.Operation(t.Context(), "op_CRM")
-		return err == nil && r.State == plan.Running
-	})
+	<-ended
+	if r, err := standby.Operation(t.Context(), "op_PBX"); err != nil || r.State != plan.Running {
+		t.Errorf("the operation: %+v, %v", r, err)
+	}
 }
 
 // eventually waits until something is so.

@@ -38,7 +38,9 @@ func newSeries() series {
 }
 
 // snapshotCollector reads one snapshot per scrape, so that the numbers of one
-// scrape belong together.
+// scrape belong together. What was observed goes through it, too: the registry
+// asks its collectors all at once, and the series of a server that is gone must
+// be dropped first.
 type snapshotCollector struct {
 	standby Standby
 	metrics *Metrics
@@ -52,6 +54,9 @@ func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
 		s.pending, s.loop, s.isolated, s.config, s.witness, s.build, s.standing} {
 		ch <- d
 	}
+	for _, o := range c.metrics.observed() {
+		o.Describe(ch)
+	}
 }
 
 // Collect sends the numbers of now.
@@ -61,6 +66,9 @@ func (c *snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	now := c.standby.Snapshot()
 	c.metrics.forget(now.Servers)
+	for _, o := range c.metrics.observed() {
+		o.Collect(ch)
+	}
 	for _, s := range now.Servers {
 		c.server(send, s)
 	}

@@ -251,13 +251,13 @@ func (noHistory) Commit(context.Context, journal.Batch) ([]journal.Event, error)
 
 // orderDirectly sends an order for a failover as root on the socket would,
 // without a connection.
-func orderDirectly(s *Server, body []byte, contentType, dryRun string) *httptest.ResponseRecorder {
+func orderDirectly(ctx context.Context, s *Server, body []byte, contentType, dryRun string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("POST", "/api/v1/servers/PBX/failover", bytes.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	if dryRun != "" {
 		r.URL.RawQuery = "dry_run=" + dryRun
 	}
-	r = r.WithContext(context.WithValue(r.Context(), peerKey, peer{name: "root"}))
+	r = r.WithContext(context.WithValue(ctx, peerKey, peer{name: "root"}))
 	answer := httptest.NewRecorder()
 	s.Handler().ServeHTTP(answer, r)
 	return answer

@@ -123,7 +123,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			w.log.Warn("messages of the kernel about the network were lost, asking afresh", "err", err)
 			n.relist, n.routes = true, true
 			if err := w.resubscribe(ctx); err != nil {
-				return nil //nolint:nilerr // only the end of ctx ends the attempts
+				return nil //nolint:nilerr // only the end of ctx, or Close, ends the attempts
 			}
 		}
 		w.update(ctx, n)
@@ -184,7 +184,7 @@ func (w *Watcher) resubscribe(ctx context.Context) error {
 			defer w.mu.Unlock()
 			if w.closed {
 				sub.Close()
-				return context.Cause(ctx)
+				return net.ErrClosed
 			}
 			w.sub.Close()
 			w.sub = sub
