@@ -33,7 +33,11 @@ func Compose(s Story) Message {
 	}
 	p.Happened, p.Did = s.lines()
 	if len(p.Happened) == 0 {
-		p.Happened = []line{{Text: s.fill("Nothing by itself: {by} ordered it.")}}
+		text := "Nothing by itself: see what failoverd did."
+		if orderedBy(s.Event) != "" {
+			text = s.fill("Nothing by itself: {by} ordered it.")
+		}
+		p.Happened = []line{{Text: text}}
 	}
 	if len(p.Did) == 0 && kind.Nothing != "" {
 		p.Did = []line{{Text: s.fill(kind.Nothing)}}

@@ -86,7 +86,7 @@ func (s *Server) serverRoutes(h huma.API) {
 		name, summary, detail string
 		do                    act
 	}{
-		{"suspend", "Take a server out of the decision", "Idempotent. It goes on being probed; a failure is shown and not acted on.", s.standby.Suspend},
+		{"suspend", "Take a server out of the decision", "Idempotent. It is not pinged and not taken over; database sync goes on, file sync does not.", s.standby.Suspend},
 		{"stop", "Stop the monitoring of a server", "Idempotent. It is not probed any more.", s.standby.Stop},
 	} {
 		add(s, h, wishRoute(w.name, w.summary, w.detail), func(ctx context.Context, in *wishFor) (*document[status.Server], error) {

@@ -30,9 +30,9 @@ is asked: resume takes it back.`
 
 // stopCommand is `failoverd stop`.
 func (p *program) stopCommand() *cobra.Command {
-	cmd := p.wishCommand(false, true, (func(ctx context.Context, c *api.Client, name, reason string, until time.Time) (status.Server, error) {
-		return c.Stop(ctx, name, reason, until)
-	}))
+	cmd := p.wishCommand(false, false, func(ctx context.Context, c *api.Client, name, reason string, _ time.Time) (status.Server, error) {
+		return c.Stop(ctx, name, reason, time.Time{})
+	})
 	cmd.Use = "stop SERVER"
 	cmd.Short = "Stop looking after a server"
 	cmd.Long = `The server is not watched, not taken over, and neither its files nor its database
