@@ -128,8 +128,10 @@ func (s Story) lines() (happened, did []line) {
 
 // done tells whether an event of that kind is something that failoverd did.
 func done(kind string) bool {
-	for _, prefix := range []string{"takeover.", "release.", "decision.takeover", "standin.restarted", "address.defended", "address.yielded",
-		"address.restored", "address.announced", "address.unverified", "alert."} {
+	for _, prefix := range []string{
+		"takeover.", "release.", "decision.takeover", "standin.restarted", "address.defended", "address.yielded",
+		"address.restored", "address.announced", "address.unverified", "alert.",
+	} {
 		if strings.HasPrefix(kind, prefix) {
 			return true
 		}

@@ -153,8 +153,10 @@ func stories() map[string]Story {
 		"later kind":          single(journal.Event{Kind: "replication.late", Server: "crm", Severity: journal.Warning, Message: "the copy of crm is 37 h old", Reason: "the copy of crm is 37 h old, the limit is 36 h"}),
 		"takeover by order":   single(journal.Event{Kind: "takeover.started", Server: "crm", Severity: journal.Critical, Incident: "INC-151", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "takeover of crm started", Reason: "moving house"}),
 		"takeover.done late":  chapter("takeover.done", "server.warning", over...),
-		"daemon.started_after_crash": single(journal.Event{Kind: "daemon.started_after_crash", Severity: journal.Warning, Message: "failoverd started; it had not been stopped",
-			Reason: "The open takeover op-9 of pbx1 was found finished up to step announce and is continued."}),
+		"daemon.started_after_crash": single(journal.Event{
+			Kind: "daemon.started_after_crash", Severity: journal.Warning, Message: "failoverd started; it had not been stopped",
+			Reason: "The open takeover op-9 of pbx1 was found finished up to step announce and is continued.",
+		}),
 	}
 	connected := all["standby.connected"]
 	connected.Incident, connected.Root = []journal.Event{isolated}, isolated.Seq
@@ -361,8 +363,12 @@ func TestSpan(t *testing.T) {
 		d    time.Duration
 		want string
 	}{
-		{8 * time.Millisecond, "8 ms"}, {1500 * time.Millisecond, "1.5 s"}, {59990 * time.Millisecond, "59.9 s"}, {72 * time.Second, "1 min 12 s"},
-		{4*time.Hour + 12*time.Minute, "4 h 12 min"}, {50 * time.Hour, "2 d 2 h"},
+		{8 * time.Millisecond, "8 ms"},
+		{1500 * time.Millisecond, "1.5 s"},
+		{59990 * time.Millisecond, "59.9 s"},
+		{72 * time.Second, "1 min 12 s"},
+		{4*time.Hour + 12*time.Minute, "4 h 12 min"},
+		{50 * time.Hour, "2 d 2 h"},
 	} {
 		if got := span(tt.d); got != tt.want {
 			t.Errorf("span(%v) = %q, want %q", tt.d, got, tt.want)

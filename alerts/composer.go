@@ -28,8 +28,10 @@ func (c Composer) compose(ctx context.Context, j *journal.Journal, m journal.Mai
 	event, err := j.Event(ctx, m.Event)
 	if errors.Is(err, journal.ErrNotFound) {
 		// A mail without its story is better than none.
-		event = journal.Event{Seq: m.Event, Time: m.Created, Kind: m.Kind, Server: m.Server, Incident: m.Incident,
-			Message: "the event is not in the history any more"}
+		event = journal.Event{
+			Seq: m.Event, Time: m.Created, Kind: m.Kind, Server: m.Server, Incident: m.Incident,
+			Message: "the event is not in the history any more",
+		}
 	} else if err != nil {
 		return Message{}, fmt.Errorf("compose mail %d: %w", m.ID, err)
 	}

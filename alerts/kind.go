@@ -51,8 +51,10 @@ var kinds = [...]Kind{
 		Symptom: "{server} NOT ANSWERING",
 		Lead:    "{server} has not answered since {since}. If this goes on, it will be declared down.",
 		Nothing: "Nothing yet: it goes on asking.",
-		Next: []string{"If {server} is being worked on: `failoverd suspend {server} --reason TEXT --for 2h`",
-			"Otherwise look at {server} now: power, network, console.", see},
+		Next: []string{
+			"If {server} is being worked on: `failoverd suspend {server} --reason TEXT --for 2h`",
+			"Otherwise look at {server} now: power, network, console.", see,
+		},
 	},
 	{
 		Name: "server.failure", Severity: journal.Critical, State: "DOWN", Runbook: "server-down",
@@ -77,8 +79,10 @@ var kinds = [...]Kind{
 		Name: "takeover.failed", Severity: journal.Critical, Protected: true, State: "TAKEOVER FAILED", Runbook: "takeover-failed",
 		Symptom: "{server} DOWN - takeover failed",
 		Lead:    "{standby} could not take over {server}, and nobody serves its users: {reason}",
-		Next: []string{"Repair {server}, or remove what stopped the takeover (above) and order it again: `failoverd failover {server}`",
-			"See what would happen, without doing it: `failoverd failover {server} --dry-run`", explain},
+		Next: []string{
+			"Repair {server}, or remove what stopped the takeover (above) and order it again: `failoverd failover {server}`",
+			"See what would happen, without doing it: `failoverd failover {server} --dry-run`", explain,
+		},
 	},
 	{
 		Name: "decision.refused", Severity: journal.Critical, Protected: true, State: "NOT COVERED", Runbook: "takeover-refused",
@@ -113,8 +117,10 @@ var kinds = [...]Kind{
 		Symptom: "{server} ADDRESS CONFLICT",
 		Lead:    "Another host uses an address of {server} while {standby} stands in for it: {reason}",
 		Nothing: "Nothing so far.",
-		Next: []string{"Find the host with that MAC address and take it off the network.",
-			"If it is {server} itself, come back: `failoverd release {server}`", explain},
+		Next: []string{
+			"Find the host with that MAC address and take it off the network.",
+			"If it is {server} itself, come back: `failoverd release {server}`", explain,
+		},
 	},
 	{
 		Name: "capacity.waiting", Severity: journal.Critical, Protected: true, State: "WAITING", Runbook: "capacity-waiting",
@@ -141,8 +147,10 @@ var kinds = [...]Kind{
 		Name: "release.done", Severity: journal.Warning, Protected: true, State: "RELEASED", Runbook: "released",
 		Symptom: "{server} RELEASED",
 		Lead:    "{standby} has given back the role of {server} and serves its users no longer.",
-		Next: []string{"Bring {server} up now, with its address and its application.",
-			"Check that it is OK: `failoverd status {server}`"},
+		Next: []string{
+			"Bring {server} up now, with its address and its application.",
+			"Check that it is OK: `failoverd status {server}`",
+		},
 	},
 	{
 		Name: "release.failed", Severity: journal.Critical, Protected: true, State: "RELEASE FAILED", Runbook: "release-failed",
@@ -190,8 +198,10 @@ var kinds = [...]Kind{
 		Symptom: "{server} address NOT REACHED",
 		Lead:    "{standby} holds the address of {server}, but its neighbours do not answer it, so that users may not reach it: {reason}",
 		Nothing: "It announces the address again and again.",
-		Next: []string{"Look at the switch port of {standby}: port security, VLAN, a filter of ARP or of pings.",
-			"From another host of the same network: `arping` the address; the MAC address has to be that of {standby}.", explain},
+		Next: []string{
+			"Look at the switch port of {standby}: port security, VLAN, a filter of ARP or of pings.",
+			"From another host of the same network: `arping` the address; the MAC address has to be that of {standby}.", explain,
+		},
 	},
 	{
 		Name: "address.restored", Severity: journal.Warning, State: "RESTORED", Runbook: "address-restored",

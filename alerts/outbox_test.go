@@ -69,8 +69,10 @@ func TestOutboxRetries(t *testing.T) {
 		for _, try := range sender.seen() {
 			got = append(got, try.After)
 		}
-		want := []time.Duration{0, 5 * time.Second, 20 * time.Second, 50 * time.Second, 110 * time.Second, 230 * time.Second, 530 * time.Second,
-			1130 * time.Second, 2930 * time.Second, 4730 * time.Second, 6530 * time.Second}
+		want := []time.Duration{
+			0, 5 * time.Second, 20 * time.Second, 50 * time.Second, 110 * time.Second, 230 * time.Second, 530 * time.Second,
+			1130 * time.Second, 2930 * time.Second, 4730 * time.Second, 6530 * time.Second,
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("tries after (-want +got)\n%s", diff)
 		}

@@ -36,8 +36,10 @@ func sendWithin(t *testing.T, limit time.Duration, c SMTPConfig, m Message) (str
 // checkNoSecret fails when the password is in a text, in one of the forms that it has on the wire.
 func checkNoSecret(t *testing.T, text string) {
 	t.Helper()
-	for _, form := range []string{testSecret, base64.StdEncoding.EncodeToString([]byte(testSecret)),
-		base64.StdEncoding.EncodeToString([]byte("\x00" + testUser + "\x00" + testSecret))} {
+	for _, form := range []string{
+		testSecret, base64.StdEncoding.EncodeToString([]byte(testSecret)),
+		base64.StdEncoding.EncodeToString([]byte("\x00" + testUser + "\x00" + testSecret)),
+	} {
 		if strings.Contains(text, form) {
 			t.Errorf("the password is in %q", text)
 		}

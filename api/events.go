@@ -61,15 +61,18 @@ func (s *Server) eventRoutes(h huma.API) {
 			list, err := s.scan(ctx, in.query(), func(e journal.Event) bool { return c.sees(e.Server) })
 			return &document[EventList]{list}, err
 		})
-	add(s, h, route{method: http.MethodGet, path: "/audit", id: "list-audit", tag: "access", role: Admin, wide: true,
-		summary: "Who did what, the newest first", detail: "Everything that a person or a token asked for, and who was refused."},
+	add(s, h, route{
+		method: http.MethodGet, path: "/audit", id: "list-audit", tag: "access", role: Admin, wide: true,
+		summary: "Who did what, the newest first", detail: "Everything that a person or a token asked for, and who was refused.",
+	},
 		func(ctx context.Context, in *struct {
 			Since  time.Time `query:"since" doc:"Not older than this"`
 			Before int64     `query:"before" minimum:"0" doc:"Sequence number: only earlier ones"`
 			Server string    `query:"server" maxLength:"253" doc:"Only of this server"`
 			Kind   string    `query:"kind" maxLength:"60" pattern:"^[a-z_.*]+$" doc:"Only of this kind; a pattern with * is possible"`
 			Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-		}) (*document[EventList], error) {
+		},
+		) (*document[EventList], error) {
 			q := journal.EventQuery{Since: in.Since, Before: in.Before, Server: in.Server, Kind: in.Kind, Limit: in.Limit, Newest: true}
 			list, err := s.scan(ctx, q, func(e journal.Event) bool { return e.Actor.Kind == "user" || e.Actor.Kind == "token" })
 			return &document[EventList]{list}, err
@@ -78,8 +81,10 @@ func (s *Server) eventRoutes(h huma.API) {
 
 // query is the choice in the words of the journal.
 func (in *eventChoice) query() journal.EventQuery {
-	return journal.EventQuery{Since: in.Since, After: in.After, Before: in.Before, Server: in.Server, Kind: in.Kind,
-		Incident: in.Incident, Limit: in.Limit, Newest: in.Order == "newest"}
+	return journal.EventQuery{
+		Since: in.Since, After: in.After, Before: in.Before, Server: in.Server, Kind: in.Kind,
+		Incident: in.Incident, Limit: in.Limit, Newest: in.Order == "newest",
+	}
 }
 
 // How far one request looks for events that it may show.

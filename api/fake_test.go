@@ -38,14 +38,20 @@ func newFakeStandby() *fakeStandby {
 		records: map[string]plan.Record{},
 		snapshot: status.Snapshot{
 			GeneratedAt: now, Seq: 7, Verdict: status.Uncovered,
-			Standby: status.Standby{Name: "standby-1", Version: "1.0", Capacity: 1, StandingIn: []string{}, Waiting: []string{"CRM"},
+			Standby: status.Standby{
+				Name: "standby-1", Version: "1.0", Capacity: 1, StandingIn: []string{}, Waiting: []string{"CRM"},
 				Witnesses: []status.Witness{{Address: "10.0.0.254", Kind: "gateway", Answering: true}},
-				Journal:   status.Health{OK: true}, Mail: status.Mail{Pending: 3}, Config: status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: now, Notices: []string{"a notice"}}},
+				Journal:   status.Health{OK: true}, Mail: status.Mail{Pending: 3}, Config: status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: now, Notices: []string{"a notice"}},
+			},
 			Servers: []status.Server{
-				{Name: "PBX", Address: "10.0.0.1", Takeover: "automatic", Mode: "active", Health: "ok", Activity: "idle", State: "OK", Role: "standing by", RTT: &rtt, Readiness: status.Readiness{Verdict: "ready"},
-					Paths: []status.Path{{Address: "10.0.0.1", Outcome: "answered", RTT: &rtt}}, Epoch: 4},
-				{Name: "CRM", Address: "10.0.0.2", Takeover: "automatic", Mode: "active", Health: "failure", Activity: "idle", State: "Failure", Role: "standing by", Misses: 15, Readiness: status.Readiness{Verdict: "not ready"},
-					Paths: []status.Path{{Address: "10.0.0.2", Outcome: "missed"}}},
+				{
+					Name: "PBX", Address: "10.0.0.1", Takeover: "automatic", Mode: "active", Health: "ok", Activity: "idle", State: "OK", Role: "standing by", RTT: &rtt, Readiness: status.Readiness{Verdict: "ready"},
+					Paths: []status.Path{{Address: "10.0.0.1", Outcome: "answered", RTT: &rtt}}, Epoch: 4,
+				},
+				{
+					Name: "CRM", Address: "10.0.0.2", Takeover: "automatic", Mode: "active", Health: "failure", Activity: "idle", State: "Failure", Role: "standing by", Misses: 15, Readiness: status.Readiness{Verdict: "not ready"},
+					Paths: []status.Path{{Address: "10.0.0.2", Outcome: "missed"}},
+				},
 			},
 			Attention: []status.Notice{{Severity: "critical", Server: "CRM", Text: "CRM is down"}},
 		},

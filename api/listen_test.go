@@ -255,7 +255,11 @@ func TestClientTrust(t *testing.T) {
 		c.Close()
 	}
 	for _, bad := range []ClientConfig{
-		{}, {URL: "ftp://x"}, {URL: "https://"}, {URL: w.url, Pin: "abc"}, {URL: w.url, CAFile: "/none"},
+		{},
+		{URL: "ftp://x"},
+		{URL: "https://"},
+		{URL: w.url, Pin: "abc"},
+		{URL: w.url, CAFile: "/none"},
 		{URL: "http://192.0.2.1:8443", Token: secret},
 	} {
 		if _, err := NewClient(bad); err == nil || strings.Contains(err.Error(), secret) {

@@ -48,7 +48,8 @@ func (s *Server) mailRoutes(h huma.API) {
 			Incident string `query:"incident" maxLength:"100" doc:"Only about this incident"`
 			State    string `query:"state" enum:"pending,sent,failed"`
 			Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-		}) (*document[MailList], error) {
+		},
+		) (*document[MailList], error) {
 			c := callerOf(ctx)
 			if in.Server != "" && !c.sees(in.Server) {
 				return nil, newProblem(http.StatusForbidden, Forbidden, "the token is not good for this server")
@@ -65,9 +66,11 @@ func (s *Server) mailRoutes(h huma.API) {
 			}
 			return &document[MailList]{list}, nil
 		})
-	add(s, h, route{method: http.MethodPost, path: "/test-alert", id: "test-alert", tag: "alerts", role: Operator, wide: true, changes: true,
+	add(s, h, route{
+		method: http.MethodPost, path: "/test-alert", id: "test-alert", tag: "alerts", role: Operator, wide: true, changes: true,
 		errors: []int{409, 503}, summary: "Send a real mail and show the dialogue",
-		detail: "A mail that is not accepted is no error of the request: `ok` says so. It may take two minutes."},
+		detail: "A mail that is not accepted is no error of the request: `ok` says so. It may take two minutes.",
+	},
 		func(ctx context.Context, in *struct{ Body *Remark }) (*document[TestAlertResult], error) {
 			o, err := order(ctx, orZero(in.Body).Reason, nil, nil)
 			if err != nil {

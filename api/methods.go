@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -163,11 +162,6 @@ func (c *Client) CreateToken(ctx context.Context, t NewToken) (CreatedToken, err
 // RevokeToken ends a token at once. id is its identifier.
 func (c *Client) RevokeToken(ctx context.Context, id, reason string) (Token, error) {
 	return post[Token](ctx, c, Base+"/tokens/"+url.PathEscape(id)+"/revoke", nil, Remark{Reason: reason})
-}
-
-// Healthy reports whether the daemon answers and its decision loop runs.
-func (c *Client) Healthy(ctx context.Context) (Alive, error) {
-	return ask[Alive](ctx, c, http.MethodGet, "/healthz", nil, nil)
 }
 
 // query makes the parameters of a request from pairs of name and value. Empty

@@ -154,9 +154,11 @@ func describeHealth(h huma.API) {
 		{"/openapi.json", "get-openapi", "This description", reflect.TypeFor[map[string]any](), "application/openapi+json", true},
 	} {
 		content := map[string]*huma.MediaType{d.media: {Schema: schemas.Schema(d.body, true, "")}}
-		op := &huma.Operation{OperationID: d.id, Method: http.MethodGet, Path: d.path, Tags: []string{"health"}, Summary: d.summary,
+		op := &huma.Operation{
+			OperationID: d.id, Method: http.MethodGet, Path: d.path, Tags: []string{"health"}, Summary: d.summary,
 			Security:  []map[string][]string{},
-			Responses: map[string]*huma.Response{"200": {Description: "OK", Content: content}, "429": problemResponse(h, 429)}}
+			Responses: map[string]*huma.Response{"200": {Description: "OK", Content: content}, "429": problemResponse(h, 429)},
+		}
 		if !d.open {
 			op.Security = []map[string][]string{{"token": {}}}
 			op.Responses["401"], op.Responses["403"] = problemResponse(h, 401), problemResponse(h, 403)

@@ -57,9 +57,11 @@ func (s *Server) operationRoutes(h huma.API) {
 		{"failover", Takeover, "Take a server's role over now", s.standby.Failover},
 		{"release", Release, "Give a server's role back", s.standby.Release},
 	} {
-		r := route{method: http.MethodPost, path: "/servers/{name}/" + a.action, id: a.action + "-server", tag: "orders", role: Operator,
+		r := route{
+			method: http.MethodPost, path: "/servers/{name}/" + a.action, id: a.action + "-server", tag: "orders", role: Operator,
 			summary: a.summary, status: http.StatusAccepted, changes: true, errors: []int{409, 503},
-			detail: "Answers when the operation has been admitted; it goes on. With `dry_run=true` it answers 200 with the plan and changes nothing. A second one while the first runs is refused with a link to it."}
+			detail: "Answers when the operation has been admitted; it goes on. With `dry_run=true` it answers 200 with the plan and changes nothing. A second one while the first runs is refused with a link to it.",
+		}
 		add(s, h, r, func(ctx context.Context, in *decisionFor) (*admitted, error) {
 			d := orZero(in.Body)
 			o, err := order(ctx, d.Reason, nil, d.Accept)
@@ -79,7 +81,8 @@ func (s *Server) operationRoutes(h huma.API) {
 		func(ctx context.Context, in *struct {
 			Server string `query:"server" maxLength:"253" doc:"Only of this server"`
 			Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-		}) (*document[OperationList], error) {
+		},
+		) (*document[OperationList], error) {
 			c := callerOf(ctx)
 			if in.Server != "" && !c.sees(in.Server) {
 				return nil, newProblem(http.StatusForbidden, Forbidden, "the token is not good for this server")
@@ -93,13 +96,16 @@ func (s *Server) operationRoutes(h huma.API) {
 			r, err := s.operation(ctx, in.ID)
 			return &document[plan.Record]{r}, err
 		})
-	add(s, h, route{method: http.MethodPost, path: "/operations/{id}/cancel", id: "cancel-operation", tag: "operations", role: Operator,
+	add(s, h, route{
+		method: http.MethodPost, path: "/operations/{id}/cancel", id: "cancel-operation", tag: "operations", role: Operator,
 		summary: "Ask an operation to stop", status: http.StatusAccepted, changes: true, errors: []int{409, 503},
-		detail: "What it did is undone. Answers when the wish has been noted."},
+		detail: "What it did is undone. Answers when the wish has been noted.",
+	},
 		func(ctx context.Context, in *struct {
 			ID   string `path:"id" minLength:"1" maxLength:"100" doc:"Identifier of the operation"`
 			Body *Remark
-		}) (*document[plan.Record], error) {
+		},
+		) (*document[plan.Record], error) {
 			if _, err := s.operation(ctx, in.ID); err != nil {
 				return nil, err
 			}

@@ -35,15 +35,18 @@ type ProbeBucket struct {
 
 // probeRoutes are the round-trip times.
 func (s *Server) probeRoutes(h huma.API) {
-	add(s, h, route{method: http.MethodGet, path: "/servers/{name}/probes", id: "get-probes", tag: "servers", role: Viewer,
+	add(s, h, route{
+		method: http.MethodGet, path: "/servers/{name}/probes", id: "get-probes", tag: "servers", role: Viewer,
 		summary: "Round-trip times and losses in buckets",
-		detail:  "Minutes are kept for 48 hours, hours for 400 days; the nearest step that is kept is chosen. By default the last hour in minutes."},
+		detail:  "Minutes are kept for 48 hours, hours for 400 days; the nearest step that is kept is chosen. By default the last hour in minutes.",
+	},
 		func(ctx context.Context, in *struct {
 			Name string    `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
 			From time.Time `query:"from" doc:"Beginning, by default an hour before the end"`
 			To   time.Time `query:"to" doc:"End, by default now"`
 			Step string    `query:"step" maxLength:"20" default:"1m" doc:"Length of a bucket: 1m, 15m, 1h"`
-		}) (*document[ProbeHistory], error) {
+		},
+		) (*document[ProbeHistory], error) {
 			found, err := s.server(in.Name)
 			if err != nil {
 				return nil, err

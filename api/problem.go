@@ -128,8 +128,10 @@ func refused(err error, changing bool) *Problem {
 	}
 	r, ok := errors.AsType[*status.Refusal](err)
 	if !ok {
-		return &Problem{Status: http.StatusInternalServerError, Code: Internal, Changed: changing,
-			Detail: "something went wrong inside failoverd; the log has the reason under the request id"}
+		return &Problem{
+			Status: http.StatusInternalServerError, Code: Internal, Changed: changing,
+			Detail: "something went wrong inside failoverd; the log has the reason under the request id",
+		}
 	}
 	p := &Problem{Code: r.Code, Detail: r.Detail, Changed: r.Changed, Checks: r.Checks, Try: r.Try, Status: http.StatusConflict}
 	if r.Operation != "" {

@@ -50,8 +50,10 @@ type snapshotCollector struct {
 // Describe sends what may come.
 func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
 	s := c.series
-	for _, d := range []*prometheus.Desc{s.state, s.role, s.ready, s.lastRTT, s.misses, s.suspended, s.epoch,
-		s.pending, s.loop, s.isolated, s.config, s.witness, s.build, s.standing} {
+	for _, d := range []*prometheus.Desc{
+		s.state, s.role, s.ready, s.lastRTT, s.misses, s.suspended, s.epoch,
+		s.pending, s.loop, s.isolated, s.config, s.witness, s.build, s.standing,
+	} {
 		ch <- d
 	}
 	for _, o := range c.metrics.observed() {

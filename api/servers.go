@@ -52,9 +52,11 @@ type remarkFor struct {
 
 // serverRoutes are what can be read about servers, and the operator's wishes.
 func (s *Server) serverRoutes(h huma.API) {
-	add(s, h, route{method: http.MethodGet, path: "/status", id: "get-status", tag: "servers", role: Viewer,
+	add(s, h, route{
+		method: http.MethodGet, path: "/status", id: "get-status", tag: "servers", role: Viewer,
 		summary: "Everything at one instant",
-		detail:  "What the command line and the console show first. Continue the event stream from its `seq`."},
+		detail:  "What the command line and the console show first. Continue the event stream from its `seq`.",
+	},
 		func(ctx context.Context, _ *struct{}) (*document[status.Snapshot], error) {
 			return &document[status.Snapshot]{visible(callerOf(ctx), s.standby.Snapshot())}, nil
 		})
@@ -68,14 +70,18 @@ func (s *Server) serverRoutes(h huma.API) {
 			found, err := s.server(in.Name)
 			return &document[status.Server]{found}, err
 		})
-	add(s, h, route{method: http.MethodGet, path: "/servers/{name}/readiness", id: "get-readiness", tag: "servers", role: Viewer,
-		summary: "Would a takeover succeed now?"},
+	add(s, h, route{
+		method: http.MethodGet, path: "/servers/{name}/readiness", id: "get-readiness", tag: "servers", role: Viewer,
+		summary: "Would a takeover succeed now?",
+	},
 		func(_ context.Context, in *named) (*document[status.Readiness], error) {
 			found, err := s.server(in.Name)
 			return &document[status.Readiness]{found.Readiness}, err
 		})
-	add(s, h, route{method: http.MethodGet, path: "/servers/{name}/explain", id: "explain-server", tag: "servers", role: Viewer,
-		summary: "Why the last decision was taken"},
+	add(s, h, route{
+		method: http.MethodGet, path: "/servers/{name}/explain", id: "explain-server", tag: "servers", role: Viewer,
+		summary: "Why the last decision was taken",
+	},
 		func(ctx context.Context, in *named) (*document[status.Explanation], error) {
 			e, err := s.standby.Explain(ctx, in.Name)
 			return &document[status.Explanation]{e}, err
@@ -112,8 +118,10 @@ func (s *Server) serverRoutes(h huma.API) {
 
 // wishRoute is the route of an operator's wish.
 func wishRoute(name, summary, detail string) route {
-	return route{method: http.MethodPost, path: "/servers/{name}/" + name, id: name + "-server", tag: "orders", role: Operator,
-		summary: summary, detail: detail + " Answers at once with the server as it is then.", changes: true, errors: []int{409, 503}}
+	return route{
+		method: http.MethodPost, path: "/servers/{name}/" + name, id: name + "-server", tag: "orders", role: Operator,
+		summary: summary, detail: detail + " Answers at once with the server as it is then.", changes: true, errors: []int{409, 503},
+	}
 }
 
 // server is the named server as it is now.

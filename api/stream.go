@@ -70,16 +70,19 @@ func (s *streams) end(token string) {
 
 // streamRoutes is the event stream.
 func (s *Server) streamRoutes(h huma.API) {
-	r := route{method: http.MethodGet, path: "/events/stream", id: "stream-events", tag: "events", role: Viewer,
+	r := route{
+		method: http.MethodGet, path: "/events/stream", id: "stream-events", tag: "events", role: Viewer,
 		summary: "The history as it happens, as server-sent events",
 		detail: "Each message is one event with its sequence number as `id`; `Last-Event-ID` resumes after it, 0 sends everything that is kept, and without it the stream begins now. " +
 			"An `event: position` has no event in it, only the place in the stream. An `event: reset` says that events are missing because they are no longer kept: read /status and go on from there. " +
-			"A comment line comes every 15 s."}
+			"A comment line comes every 15 s.",
+	}
 	add(s, h, r, func(ctx context.Context, in *struct {
 		Server string `query:"server" maxLength:"253" doc:"Only of this server"`
 		Kind   string `query:"kind" maxLength:"60" pattern:"^[a-z_.*]+$" doc:"Only of this kind; a pattern with * is possible"`
 		Last   string `header:"Last-Event-ID" maxLength:"20" pattern:"^[0-9]+$" doc:"Sequence number of the last event known"`
-	}) (*huma.StreamResponse, error) {
+	},
+	) (*huma.StreamResponse, error) {
 		c := callerOf(ctx)
 		if in.Server != "" && !c.sees(in.Server) {
 			return nil, newProblem(http.StatusForbidden, Forbidden, "the token is not good for this server")

@@ -346,11 +346,10 @@ func TestStreamsEndWithTheDaemon(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx, socket) }()
-	c, err := net.Dial("unix", socket.Addr().String())
-	if err == nil {
+	if _, err := net.Dial("unix", socket.Addr().String()); err == nil {
 		t.Fatal("the socket has its temporary name")
 	}
-	c, err = net.Dial("unix", socket.(*socketListener).path)
+	c, err := net.Dial("unix", socket.(*socketListener).path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,18 +67,23 @@ func (s *Server) tokenRoutes(h huma.API) {
 			}
 			return &document[TokenList]{list}, err
 		})
-	add(s, h, route{method: http.MethodPost, path: "/tokens", id: "create-token", tag: "access", role: Admin, wide: true, status: http.StatusCreated, changes: true,
-		errors: []int{409, 503}, summary: "Make a token", detail: "The secret is in this answer and nowhere else."},
+	add(s, h, route{
+		method: http.MethodPost, path: "/tokens", id: "create-token", tag: "access", role: Admin, wide: true, status: http.StatusCreated, changes: true,
+		errors: []int{409, 503}, summary: "Make a token", detail: "The secret is in this answer and nowhere else.",
+	},
 		func(ctx context.Context, in *struct{ Body NewToken }) (*document[CreatedToken], error) {
 			made, err := s.createToken(ctx, in.Body)
 			return &document[CreatedToken]{made}, err
 		})
-	add(s, h, route{method: http.MethodPost, path: "/tokens/{id}/revoke", id: "revoke-token", tag: "access", role: Admin, wide: true, changes: true,
-		errors: []int{503}, summary: "End a token at once", detail: "Idempotent. Its event streams end too."},
+	add(s, h, route{
+		method: http.MethodPost, path: "/tokens/{id}/revoke", id: "revoke-token", tag: "access", role: Admin, wide: true, changes: true,
+		errors: []int{503}, summary: "End a token at once", detail: "Idempotent. Its event streams end too.",
+	},
 		func(ctx context.Context, in *struct {
 			ID   string `path:"id" maxLength:"64" doc:"Identifier of the token"`
 			Body *Remark
-		}) (*document[Token], error) {
+		},
+		) (*document[Token], error) {
 			t, err := s.revokeToken(ctx, in.ID, orZero(in.Body).Reason)
 			return &document[Token]{t}, err
 		})

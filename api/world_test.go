@@ -46,8 +46,10 @@ func startWorld(t *testing.T, limits Limits) *world {
 	}
 	w := &world{t: t, standby: newFakeStandby(), journal: j, socket: filepath.Join(dir, "s"), log: &bytes.Buffer{}}
 	w.logLock = &lockedWriter{w: w.log}
-	w.api, err = New(Config{Standby: w.standby, History: j, Version: "1.2.3", Limits: limits,
-		Log: slog.New(slog.NewTextHandler(w.logLock, nil))})
+	w.api, err = New(Config{
+		Standby: w.standby, History: j, Version: "1.2.3", Limits: limits,
+		Log: slog.New(slog.NewTextHandler(w.logLock, nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

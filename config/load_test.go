@@ -69,17 +69,31 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"nothing", private, func(*testing.T, string) {}, ""},
 		{"clear text in private file", map[string]string{"failoverd.yaml": fmt.Sprintf(mailBy, "hunter2")}, func(*testing.T, string) {}, ""},
-		{"clear text in group-readable file", map[string]string{"failoverd.yaml": fmt.Sprintf(mailBy, "hunter2")}, mode("failoverd.yaml", 0o640),
-			"/failoverd.yaml:3: alerts.email.password: the secret is in clear text in a file that others can read"},
-		{"clear text in world-readable file", map[string]string{"failoverd.yaml": fmt.Sprintf(mailBy, "hunter2")}, mode("failoverd.yaml", 0o604),
-			"/failoverd.yaml:3: alerts.email.password: the secret is in clear text in a file that others can read"},
-		{"world-readable secret", private, mode("smtp.password", 0o644),
-			"/failoverd.yaml:3: alerts.email.password: DIR/smtp.password is open to others (mode 0644); run: chmod 0600 DIR/smtp.password"},
+		{
+			"clear text in group-readable file",
+			map[string]string{"failoverd.yaml": fmt.Sprintf(mailBy, "hunter2")},
+			mode("failoverd.yaml", 0o640),
+			"/failoverd.yaml:3: alerts.email.password: the secret is in clear text in a file that others can read",
+		},
+		{
+			"clear text in world-readable file",
+			map[string]string{"failoverd.yaml": fmt.Sprintf(mailBy, "hunter2")},
+			mode("failoverd.yaml", 0o604),
+			"/failoverd.yaml:3: alerts.email.password: the secret is in clear text in a file that others can read",
+		},
+		{
+			"world-readable secret", private, mode("smtp.password", 0o644),
+			"/failoverd.yaml:3: alerts.email.password: DIR/smtp.password is open to others (mode 0644); run: chmod 0600 DIR/smtp.password",
+		},
 		{"group-readable secret", private, mode("smtp.password", 0o640), "/failoverd.yaml:3: alerts.email.password: DIR/smtp.password is open to others (mode 0640)"},
-		{"missing secret", private, func(t *testing.T, dir string) { must(t, os.Remove(dir+"/smtp.password")) },
-			"/failoverd.yaml:3: alerts.email.password: DIR/smtp.password does not exist"},
-		{"empty secret", private, func(t *testing.T, dir string) { must(t, os.Truncate(dir+"/smtp.password", 0)) },
-			"/failoverd.yaml:3: alerts.email.password: DIR/smtp.password is empty"},
+		{
+			"missing secret", private, func(t *testing.T, dir string) { must(t, os.Remove(dir+"/smtp.password")) },
+			"/failoverd.yaml:3: alerts.email.password: DIR/smtp.password does not exist",
+		},
+		{
+			"empty secret", private, func(t *testing.T, dir string) { must(t, os.Truncate(dir+"/smtp.password", 0)) },
+			"/failoverd.yaml:3: alerts.email.password: DIR/smtp.password is empty",
+		},
 		{"secret is a directory", private, func(t *testing.T, dir string) {
 			must(t, os.Remove(dir+"/smtp.password"))
 			must(t, os.Mkdir(dir+"/smtp.password", 0o700))
@@ -94,8 +108,12 @@ func TestLoadRefuses(t *testing.T) {
 			must(t, os.Mkdir(dir+"/failoverd.yaml", 0o700))
 		}, "/failoverd.yaml:1: the file cannot be read"},
 		{"more than 1 MiB", private, func(t *testing.T, dir string) { must(t, os.Truncate(dir+"/failoverd.yaml", maxFile+1)) }, "/failoverd.yaml:1: the file is larger than 1 MiB"},
-		{"yml in servers.d", map[string]string{"failoverd.yaml": "standby: {}", "servers.d/A.yml": "x"}, func(*testing.T, string) {},
-			"/servers.d/A.yml:1: the file would be ignored because of its ending .yml; rename it to A.yaml"},
+		{
+			"yml in servers.d",
+			map[string]string{"failoverd.yaml": "standby: {}", "servers.d/A.yml": "x"},
+			func(*testing.T, string) {},
+			"/servers.d/A.yml:1: the file would be ignored because of its ending .yml; rename it to A.yaml",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -97,9 +97,11 @@ func (r *report) err() error {
 	all := Errors(r.sorted(r.errors))
 	if r.dropped > 0 {
 		last := all[len(all)-1]
-		all = append(all, Problem{File: last.File, Line: last.Line, Column: last.Column,
+		all = append(all, Problem{
+			File: last.File, Line: last.Line, Column: last.Column,
 			Problem: fmt.Sprintf("%d more problems are not shown", r.dropped),
-			Expect:  "mend the ones above first"})
+			Expect:  "mend the ones above first",
+		})
 	}
 	return all
 }

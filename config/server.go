@@ -21,8 +21,13 @@ func (v *validator) defaults(raw rawServer) {
 	own := []struct {
 		key spot
 		why string
-	}{{raw.Name.spot, "a name"}, {raw.Address.spot, "an address"}, {raw.Addresses.spot, "addresses"},
-		{raw.ManagementAddress.spot, "a management address"}, {raw.Takeover.ServiceAddresses.spot, "service addresses"}}
+	}{
+		{raw.Name.spot, "a name"},
+		{raw.Address.spot, "an address"},
+		{raw.Addresses.spot, "addresses"},
+		{raw.ManagementAddress.spot, "a management address"},
+		{raw.Takeover.ServiceAddresses.spot, "service addresses"},
+	}
 	for _, o := range own {
 		if o.key.set() {
 			v.r.error(o.key, "each server has "+o.why+" of its own", "write it under the server")

@@ -12,8 +12,10 @@ import (
 func typicalBatch() Batch {
 	return Batch{
 		Events: []Event{
-			{Kind: "server.failure", Severity: Critical, Server: "pbx1", Incident: "INC-1", Message: "pbx1 does not answer: 15 of 15 pings lost",
-				Reason: "15 consecutive misses", Actor: Actor{Kind: "automatic"}, Evidence: map[string]any{"misses": 15, "witness": "192.168.11.254 answered"}},
+			{
+				Kind: "server.failure", Severity: Critical, Server: "pbx1", Incident: "INC-1", Message: "pbx1 does not answer: 15 of 15 pings lost",
+				Reason: "15 consecutive misses", Actor: Actor{Kind: "automatic"}, Evidence: map[string]any{"misses": 15, "witness": "192.168.11.254 answered"},
+			},
 			{Kind: "decision.takeover", Severity: Critical, Server: "pbx1", Incident: "INC-1", Message: "taking over pbx1", Actor: Actor{Kind: "automatic"}},
 		},
 		Facts:      map[string]json.RawMessage{"pbx1": json.RawMessage(`{"mode":"active","health":"failure","pad":"` + strings.Repeat("x", 400) + `"}`)},

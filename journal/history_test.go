@@ -41,9 +41,11 @@ func TestProbeHistory(t *testing.T) {
 		want     []Bucket
 	}{
 		{"minutes", 0, 3 * time.Hour, time.Minute, []Bucket{
-			bucket(0, time.Minute, 40, 30, 2, 2, 30, 5), bucket(time.Minute, time.Minute, 30, 1, 1, 1, 60, 9), bucket(61*time.Minute, time.Minute, 5, 0, 1, 4, 20, 4)}},
+			bucket(0, time.Minute, 40, 30, 2, 2, 30, 5), bucket(time.Minute, time.Minute, 30, 1, 1, 1, 60, 9), bucket(61*time.Minute, time.Minute, 5, 0, 1, 4, 20, 4),
+		}},
 		{"ten minutes", 0, 3 * time.Hour, 10 * time.Minute, []Bucket{
-			bucket(0, 10*time.Minute, 70, 31, 3, 1, 90, 9), bucket(60*time.Minute, 10*time.Minute, 5, 0, 1, 4, 20, 4)}},
+			bucket(0, 10*time.Minute, 70, 31, 3, 1, 90, 9), bucket(60*time.Minute, 10*time.Minute, 5, 0, 1, 4, 20, 4),
+		}},
 		{"hours", 0, 3 * time.Hour, time.Hour, []Bucket{bucket(0, time.Hour, 70, 31, 3, 1, 90, 9), bucket(time.Hour, time.Hour, 5, 0, 1, 4, 20, 4)}},
 		{"end left out", 0, time.Minute, 0, []Bucket{bucket(0, time.Minute, 40, 30, 2, 2, 30, 5)}},
 		{"too old for minutes", -72 * time.Hour, time.Hour, time.Minute, []Bucket{bucket(0, time.Hour, 70, 31, 3, 1, 90, 9)}},

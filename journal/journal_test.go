@@ -105,8 +105,10 @@ func TestCommitIsReadBack(t *testing.T) {
 		t.Errorf("operations: %v (-want +got)\n%s", err, diff)
 	}
 	mails, err := j.Due(t.Context(), at, 10)
-	wantMail := Mail{ID: 1, Event: 2, Kind: "server.failure", Server: "pbx1", Incident: "INC-1", Recipient: "ops@example.com",
-		State: MailPending, Created: at.UTC()}
+	wantMail := Mail{
+		ID: 1, Event: 2, Kind: "server.failure", Server: "pbx1", Incident: "INC-1", Recipient: "ops@example.com",
+		State: MailPending, Created: at.UTC(),
+	}
 	second := wantMail
 	second.ID, second.Recipient = 2, "night@example.com"
 	if diff := cmp.Diff([]Mail{wantMail, second}, mails); err != nil || diff != "" {

@@ -87,12 +87,18 @@ func (j *Journal) prune(ctx context.Context, now time.Time) error {
 		args        []any
 	}{
 		// Events are numbered in the order of time, so that only the oldest few need a look.
-		{"events", `DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?) AND seq < ? AND (time < ? OR seq <= ?)`,
-			[]any{pruneRows, waiting, nanos(now.Add(-eventAge)), last - eventRows}},
-		{"mails", `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state <> 'pending' AND done < ? LIMIT ?)`,
-			[]any{nanos(now.Add(-mailAge)), pruneRows}},
-		{"operations", `DELETE FROM operations WHERE id IN (SELECT id FROM operations WHERE open = 0 AND started < ?1 AND ended < ?1 LIMIT ?2)`,
-			[]any{nanos(now.Add(-eventAge)), pruneRows}},
+		{
+			"events", `DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?) AND seq < ? AND (time < ? OR seq <= ?)`,
+			[]any{pruneRows, waiting, nanos(now.Add(-eventAge)), last - eventRows},
+		},
+		{
+			"mails", `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state <> 'pending' AND done < ? LIMIT ?)`,
+			[]any{nanos(now.Add(-mailAge)), pruneRows},
+		},
+		{
+			"operations", `DELETE FROM operations WHERE id IN (SELECT id FROM operations WHERE open = 0 AND started < ?1 AND ended < ?1 LIMIT ?2)`,
+			[]any{nanos(now.Add(-eventAge)), pruneRows},
+		},
 	} {
 		if err := j.pruneRule(ctx, rule.query, rule.args); err != nil {
 			return fmt.Errorf("%s: %w", rule.what, err)

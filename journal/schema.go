@@ -12,7 +12,8 @@ const applicationID = 0x666f7672
 // migrations lead from each version of the schema to the next: migrations[0] makes version 1 from
 // an empty file. What has been released is never changed, only followed by another one.
 // Times are nanoseconds since 1970 in UTC, 0 for none.
-var migrations = []string{`
+var migrations = []string{
+	`
 CREATE TABLE events (
 	seq        INTEGER PRIMARY KEY AUTOINCREMENT,
 	time       INTEGER NOT NULL,

@@ -279,8 +279,14 @@ func (f Facts) words() []string {
 		is   bool
 		name string
 	}{
-		{f.Diverged, "diverged"}, {f.OutOfDate, "out of date"}, {f.AwaitsPrimary, "awaits primary"}, {f.AfterReboot, "after reboot"},
-		{f.Ordered, "ordered"}, {f.Incomplete != "", "incomplete"}, {f.Acknowledged, "acknowledged"}, {f.Incident != "", "incident"},
+		{f.Diverged, "diverged"},
+		{f.OutOfDate, "out of date"},
+		{f.AwaitsPrimary, "awaits primary"},
+		{f.AfterReboot, "after reboot"},
+		{f.Ordered, "ordered"},
+		{f.Incomplete != "", "incomplete"},
+		{f.Acknowledged, "acknowledged"},
+		{f.Incident != "", "incident"},
 		{f.Frozen, "frozen"},
 	} {
 		if w.is {

@@ -54,7 +54,6 @@ var (
 	over      = []Role{TakingOver}
 	in        = []Role{StandingIn}
 	away      = []Role{Releasing}
-	notBy     = []Role{TakingOver, StandingIn, Releasing}
 	ok        = []Health{OK}
 	suspect   = []Health{Suspect}
 	failure   = []Health{Failure}

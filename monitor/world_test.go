@@ -43,7 +43,6 @@ type host struct {
 	asking    bool
 	due       bool
 	stale     *Decision
-	crashed   *Facts
 }
 
 func newWorld(t testing.TB, seed uint64) *world {

@@ -32,8 +32,8 @@ type tally struct {
 // of targets, the percentage of dead ones and the duration; or hog.
 func child(ctx context.Context, args []string, stdout io.Writer) error {
 	if len(args) == 1 && args[0] == "hog" {
-		for n := uint64(0); ctx.Err() == nil; n++ {
-			spin(n)
+		for n := uint64(0); ctx.Err() == nil; {
+			n = spin(n)
 		}
 		return nil
 	}

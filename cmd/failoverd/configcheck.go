@@ -24,7 +24,7 @@ func (p *program) configCommand() *cobra.Command {
 		Long:    `Checks the configuration.`,
 		Example: `  failoverd config check`,
 	}
-	return group(cmd, p.configCheckCommand())
+	return group(cmd, p.configCheckCommand(), p.configReferenceCommand())
 }
 
 // configReport is what `config check --json` prints.
@@ -44,6 +44,25 @@ type configProblem struct {
 	Key     string `json:"key"`
 	Problem string `json:"problem"`
 	Expect  string `json:"expect"`
+}
+
+// configReferenceCommand is `failoverd config reference`.
+func (p *program) configReferenceCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reference",
+		Short: "Print a configuration that shows and explains every key",
+		Long: `Prints an annotated configuration file with every key, its default and what it
+means. It is a text to copy from, not a configuration to start with.`,
+		Example: `  failoverd config reference | less`,
+		Args:    cobra.NoArgs,
+		RunE: p.runner(func(context.Context, []string) error {
+			if p.global.json {
+				return p.document(map[string]string{"reference": string(config.Reference())})
+			}
+			_, err := p.out.Write(config.Reference())
+			return err
+		}),
+	}
 }
 
 // configCheckCommand is `failoverd config check`.

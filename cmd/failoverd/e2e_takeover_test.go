@@ -11,9 +11,7 @@ import (
 	"failoverd/status"
 )
 
-var (
-	pbxIP = netip.MustParseAddr(site.PBXAddress) //nolint:gochecknoglobals // a constant
-)
+var pbxIP = netip.MustParseAddr(site.PBXAddress) //nolint:gochecknoglobals // a constant
 
 // A primary dies, its service goes on, and everybody hears of it; then the role
 // is given back. This is what the product is for.

@@ -168,8 +168,11 @@ func (p *program) event(w io.Writer, e journal.Event) error {
 	}
 	t := table{}
 	t.rows = append(t.rows, []cell{
-		{text: p.stamp(e.Time)}, {pad(e.Severity, 8), paint}, {text: pad(plain(or(e.Server, "standby")), 12)},
-		{text: pad(plain(e.Kind), 20)}, {text: text},
+		{text: p.stamp(e.Time)},
+		{pad(e.Severity, 8), paint},
+		{text: pad(plain(or(e.Server, "standby")), 12)},
+		{text: pad(plain(e.Kind), 20)},
+		{text: text},
 	})
 	t.write(w, colours)
 	return nil

@@ -139,9 +139,11 @@ func TestScreens(t *testing.T) {
 // TestNoDaemon says what to do when nobody answers.
 func TestNoDaemon(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
-	for _, args := range []string{"status", "show A", "events", "events -f", "explain A", "operations", "operation watch 1",
+	for _, args := range []string{
+		"status", "show A", "events", "events -f", "explain A", "operations", "operation watch 1",
 		"failover A --yes", "failover A", "release A --dry-run", "suspend A --reason x", "resume A", "stop A", "reload",
-		"test-alert", "token list", "audit", "status --watch"} {
+		"test-alert", "token list", "audit", "status --watch",
+	} {
 		t.Run(args, func(t *testing.T) {
 			got := invokeAt(t, socket, strings.Fields(args)...)
 			if got.exit != exitNoDaemon || got.stdout != "" {

@@ -73,8 +73,10 @@ func quietDay() *fakeDaemon {
 		explanation: status.Explanation{Server: "DEMOSERVER", Verdict: "none", Steps: []status.Reason{}, Evidence: []status.Fact{}, Timing: []status.Fact{}, Plan: []status.Fact{}},
 		events:      []journal.Event{},
 		records:     []plan.Record{takeoverIn(plan.Succeeded)},
-		tokens: []api.Token{{ID: "tok_1", Name: "grafana", Role: "viewer", Servers: []string{}, Prefix: "fvt_abcd", State: "valid",
-			Created: at(8, 0, 0), Expires: ptr(at(8, 0, 0).AddDate(0, 0, 90)), LastUsed: ptr(at(12, 0, 0)), LastFrom: "192.168.11.30"}},
+		tokens: []api.Token{{
+			ID: "tok_1", Name: "grafana", Role: "viewer", Servers: []string{}, Prefix: "fvt_abcd", State: "valid",
+			Created: at(8, 0, 0), Expires: ptr(at(8, 0, 0).AddDate(0, 0, 90)), LastUsed: ptr(at(12, 0, 0)), LastFrom: "192.168.11.30",
+		}},
 		mails:    []status.TestMail{{OK: true, Recipient: "support@example.com", Transcript: []string{"> EHLO standby-1", "< 250 ok"}}},
 		reloaded: status.Reloaded{Changed: []string{}, NeedsRestart: []string{}, Notices: []string{}},
 	}
@@ -109,10 +111,14 @@ func badNight() *fakeDaemon {
 		{Severity: "warning", Server: "VM2", Text: "suspended by alice: OS patches", Help: "failoverd resume VM2"},
 	}
 	d.events = []journal.Event{
-		{Seq: 42, Time: at(3, 12, 4), Kind: "takeover.done", Severity: "critical", Server: "PBX", Incident: "inc-6", Operation: "op-1",
-			Actor: journal.Actor{Kind: "automatic", Name: "decision", Via: "monitor"}, Message: "The standby stands in for PBX", Evidence: map[string]any{"took_s": 1.2}},
-		{Seq: 41, Time: at(3, 11, 50), Kind: "server.suspended", Severity: "info", Server: "VM2",
-			Actor: journal.Actor{Kind: "user", Name: "alice", Via: "socket", From: "uid 1000"}, Message: "VM2 is suspended", Reason: "OS patches"},
+		{
+			Seq: 42, Time: at(3, 12, 4), Kind: "takeover.done", Severity: "critical", Server: "PBX", Incident: "inc-6", Operation: "op-1",
+			Actor: journal.Actor{Kind: "automatic", Name: "decision", Via: "monitor"}, Message: "The standby stands in for PBX", Evidence: map[string]any{"took_s": 1.2},
+		},
+		{
+			Seq: 41, Time: at(3, 11, 50), Kind: "server.suspended", Severity: "info", Server: "VM2",
+			Actor: journal.Actor{Kind: "user", Name: "alice", Via: "socket", From: "uid 1000"}, Message: "VM2 is suspended", Reason: "OS patches",
+		},
 		{Seq: 40, Time: at(3, 11, 40), Kind: "standby.stalled", Severity: "warning", Message: "was stopped for 3 s\x1b[31m"},
 	}
 	d.explanation = status.Explanation{

@@ -15,9 +15,9 @@ type wish func(ctx context.Context, client *api.Client, name, reason string, unt
 
 // suspendCommand is `failoverd suspend`.
 func (p *program) suspendCommand() *cobra.Command {
-	cmd := p.wishCommand(true, true, (func(ctx context.Context, c *api.Client, name, reason string, until time.Time) (status.Server, error) {
+	cmd := p.wishCommand(true, true, func(ctx context.Context, c *api.Client, name, reason string, until time.Time) (status.Server, error) {
 		return c.Suspend(ctx, name, reason, until)
-	}))
+	})
 	cmd.Use = "suspend SERVER --reason TEXT"
 	cmd.Short = "Suspend the monitoring, for maintenance"
 	cmd.Long = `The server is not watched and not taken over until it is resumed, or until the

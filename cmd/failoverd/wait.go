@@ -118,8 +118,10 @@ func (s *progress) update(r plan.Record) error {
 		s.shown[i] = d.State
 		t := table{}
 		t.rows = append(t.rows, []cell{
-			{text: "  " + pad(plain(d.Name), 10)}, {pad(string(d.State), 9), paintState(d.State)},
-			{text: pad(tookStep(d), 8)}, {text: plain(stepText(d))},
+			{text: "  " + pad(plain(d.Name), 10)},
+			{pad(string(d.State), 9), paintState(d.State)},
+			{text: pad(tookStep(d), 8)},
+			{text: plain(stepText(d))},
 		})
 		t.write(s.p.out, colours)
 	}

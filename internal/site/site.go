@@ -71,8 +71,10 @@ func New(w *lab.World, dir string, o Options) (*Site, error) {
 		name string
 		addr string
 	}{
-		{&s.Gateway, "gateway", GatewayAddress}, {&s.Standby, "standby", StandbyAddress},
-		{&s.Mail, "mail", MailAddress}, {&s.Client, "client", ClientAddress},
+		{&s.Gateway, "gateway", GatewayAddress},
+		{&s.Standby, "standby", StandbyAddress},
+		{&s.Mail, "mail", MailAddress},
+		{&s.Client, "client", ClientAddress},
 	}
 	for _, h := range hosts {
 		var err error
