@@ -2,7 +2,6 @@ package standby
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"failoverd/monitor"
@@ -10,16 +9,16 @@ import (
 )
 
 // consider asks, for every server that has failed and is not being taken over,
-// whether it may be. The one with the best claim to the capacity is asked
-// first, so that the others see what became of it.
+// whether it may be. A server that is to be asked about again because of that is
+// in the next turn.
 func (t *turn) consider() {
-	for _, name := range t.s.order {
-		v := t.s.servers[name]
-		if !v.due {
-			continue
-		}
+	due := t.s.due
+	t.s.due = nil
+	for _, v := range due {
 		v.due = false
-		t.decide(v)
+		if t.s.servers[v.config.Name] == v && !t.s.stopping {
+			t.decide(v)
+		}
 	}
 }
 
@@ -43,22 +42,38 @@ func (t *turn) decide(v *server) {
 	t.step(v, monitor.Event{Kind: monitor.Decided, Decision: &d}, automatic("decision"))
 }
 
-// situation gathers what a decision looks at.
+// quiet reports whether there is nothing about a server that a decision about
+// another one looks at, except that it answers.
+func (s *server) quiet() bool {
+	f := &s.facts
+	return f.Role == monitor.StandingBy && f.Health == monitor.OK && f.Misses == 0 && f.SilentSince.IsZero()
+}
+
+// situation gathers what a decision looks at. Of the servers that are well, the
+// one that answered last stands for all: there may be thousands.
 func (s *Standby) situation(v *server, now time.Time) monitor.Situation {
 	up, _ := s.own.Link(v.link)
 	m := monitor.Situation{
 		Now: now, Facts: v.facts, Policy: v.policy,
 		Link: v.link, LinkUp: up, SettledAt: s.self.settledAt, Unsettled: s.self.unsettled,
 		Unwritable: s.self.unwritable, WitnessesOff: s.witnessesOff(), Capacity: s.config.Standby.Capacity,
-		Data: monitor.Data{Note: v.dataNote()},
+		Data: monitor.Data{Note: dataNote(v.config)},
 	}
 	for _, w := range s.witnesses {
 		m.Witnesses = append(m.Witnesses, monitor.Witness{Name: w.kind + " " + w.addr.String(), LastAnswer: w.lastAnswer})
 	}
-	for _, name := range s.order {
-		if o := s.servers[name]; o != v {
-			m.Others = append(m.Others, monitor.Other{Name: name, Facts: o.facts, Policy: o.policy})
+	var well *server
+	for _, o := range s.all {
+		switch {
+		case o == v:
+		case !o.quiet():
+			m.Others = append(m.Others, monitor.Other{Name: o.config.Name, Facts: o.facts, Policy: o.policy})
+		case o.facts.Mode == monitor.Active && (well == nil || o.facts.LastAnswer.After(well.facts.LastAnswer)):
+			well = o
 		}
+	}
+	if well != nil {
+		m.Others = append(m.Others, monitor.Other{Name: well.config.Name, Facts: well.facts, Policy: well.policy})
 	}
 	return m
 }
@@ -101,66 +116,4 @@ func evidence(m monitor.Situation) []status.Fact {
 		}
 	}
 	return list
-}
-
-// explanation is the last decision as people read it.
-func (v *server) explanation(operation *operationView) status.Explanation {
-	e := status.Explanation{Server: v.config.Name, Verdict: "none", Steps: []status.Reason{}, Evidence: []status.Fact{}, Timing: []status.Fact{}, Plan: []status.Fact{}}
-	if v.decision != nil {
-		at := v.decided
-		e.At, e.Evidence = &at, append(e.Evidence, v.evidence...)
-		e.Verdict = "hold"
-		if v.decision.TakeOver {
-			e.Verdict = "take over"
-		} else {
-			e.Hold = &status.Hold{Code: string(v.decision.Hold.Code), Reason: v.decision.Hold.Reason}
-		}
-		for _, a := range v.decision.Steps {
-			r := status.Reason{Question: a.Question, Answer: a.Reason}
-			if a.Asked {
-				passed := a.Passed
-				r.Passed = &passed
-			}
-			e.Steps = append(e.Steps, r)
-		}
-	}
-	if operation != nil {
-		r := operation.record
-		e.Timing = append(e.Timing, status.Fact{Name: r.Kind + " began", Value: stamp(r.Started)})
-		if v.decision != nil && !v.decided.IsZero() && r.By.Kind == "automatic" {
-			e.Timing = append(e.Timing, status.Fact{Name: "decided", Value: stamp(v.decided)})
-		}
-		if r.Ended != nil {
-			e.Timing = append(e.Timing, status.Fact{Name: r.Kind + " took", Value: r.Ended.Sub(r.Started).Round(time.Microsecond).String()})
-		}
-		for _, d := range r.Steps {
-			parts := []string{string(d.State)}
-			if took := d.Duration(); took > 0 {
-				parts = append(parts, took.Round(time.Microsecond).String())
-			}
-			if d.Note != "" {
-				parts = append(parts, d.Note)
-			}
-			if d.Error != "" {
-				parts = append(parts, d.Error)
-			}
-			e.Plan = append(e.Plan, status.Fact{Name: d.Name, Value: strings.Join(parts, ", ")})
-		}
-	}
-	return e
-}
-
-// stamp is a point in time as an explanation shows it.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return t.Format("2006-01-02 15:04:05.000 -07:00")
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
 }

@@ -7,6 +7,7 @@ import (
 	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/plan"
+	"failoverd/takeover"
 )
 
 // effect takes up one effect of a step: what is to be written is gathered, what
@@ -24,11 +25,14 @@ func (t *turn) effect(v *server, e monitor.Effect, incident string, by plan.Acto
 	case monitor.StopAsking:
 		t.after(func() { t.s.stopAsking(v) })
 	case monitor.Consider:
-		v.due = true
+		if !v.due {
+			v.due = true
+			t.s.due = append(t.s.due, v)
+		}
 	case monitor.TakeOver:
-		t.beginTakeover(v, e, by)
+		t.operate(v, "takeover", e)
 	case monitor.Release:
-		t.beginRelease(v, e, by)
+		t.operate(v, "release", e)
 	case monitor.CancelTakeOver:
 		if task := v.task; task != nil {
 			t.after(func() { task.cancel(errors.Join(plan.ErrCancelled, errors.New(e.Reason))) })
@@ -48,7 +52,7 @@ func (t *turn) evidenceOf(v *server, e monitor.Effect) map[string]any {
 		"epoch": f.Epoch,
 	}
 	if !f.SilentSince.IsZero() {
-		evidence["silent_since"] = f.SilentSince
+		evidence["since"] = f.SilentSince.Format(time.RFC3339Nano)
 	}
 	if n := f.Neighbour; n.OnLink && n.Asked > 0 {
 		evidence["arp_asked"] = n.Asked
@@ -60,58 +64,13 @@ func (t *turn) evidenceOf(v *server, e monitor.Effect) map[string]any {
 	return evidence
 }
 
-// beginAsking asks for the server's addresses by ARP from now on.
-func (s *Standby) beginAsking(v *server) {
-	seg := s.segmentFor(v.link)
-	if seg == nil || v.facts.Role != monitor.StandingBy {
-		return
-	}
-	v.asked = true
-	for _, a := range v.questioned() {
-		if seg.onLink(a) {
-			seg.inquiry.Begin(a, v.spacing())
-		}
-	}
-	if seg.onLink(v.config.Address) {
-		mac := seg.Known(v.config.Address)
-		s.box.put(func(t *turn) {
-			t.step(v, monitor.Event{Kind: monitor.NeighbourKnown, MAC: mac}, automatic("monitor"))
-		})
-	}
-	for a := range s.witnesses {
-		if seg.onLink(a) {
-			seg.inquiry.Begin(a, v.spacing())
-		}
-	}
-}
-
-// stopAsking ends it. Witnesses are asked as long as anybody is suspect.
-func (s *Standby) stopAsking(v *server) {
-	seg := s.segmentFor(v.link)
-	if seg == nil || !v.asked {
-		return
-	}
-	v.asked = false
-	wanted := false
-	for _, o := range s.servers {
-		wanted = wanted || o.asked
-	}
-	for _, a := range v.questioned() {
-		seg.inquiry.End(a)
-	}
-	if !wanted {
-		for a := range s.witnesses {
-			seg.inquiry.End(a)
-		}
-	}
-}
-
 // defend announces the service addresses again, because another host claims
 // one: at once, but not more often than takeover.DefendEvery.
 func (t *turn) defend(v *server, e monitor.Effect) {
-	if t.now.Sub(v.defended) < defendEvery {
+	if t.now.Sub(v.defended) < takeover.DefendEvery {
 		return
 	}
+	t.remember(v)
 	first := v.defended.IsZero() || t.now.Sub(v.defended) > time.Minute
 	v.defended = t.now
 	if first {
@@ -121,16 +80,16 @@ func (t *turn) defend(v *server, e monitor.Effect) {
 			Reason: "on_claim: defend; " + e.MAC + " claims it",
 		}, false)
 	}
-	s := t.s
+	s, name, link, service := t.s, v.config.Name, v.link, v.service()
 	t.after(func() {
-		seg := s.segmentFor(v.link)
+		seg := s.segmentFor(link)
 		if seg == nil {
 			return
 		}
-		s.run("defend", func() {
-			for _, a := range v.service() {
+		s.run(func() {
+			for _, a := range service {
 				if err := seg.Announce(a); err != nil {
-					s.log.Warn("the address could not be announced", "server", v.config.Name, "address", a, "err", err)
+					s.log.Warn("the address could not be announced", "server", name, "address", a, "err", err)
 				}
 			}
 		})

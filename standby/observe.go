@@ -2,6 +2,7 @@ package standby
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"failoverd/monitor"
@@ -23,13 +24,13 @@ func (t *turn) result(r probe.Result) {
 		t.probed(v, r)
 		return
 	}
+	if r.Path >= len(v.asked) || r.Addr != v.asked[r.Path] {
+		return // it is not asked any more
+	}
 	if t.s.own.own(r.Addr) && r.Outcome != probe.Unknown {
 		// The pinger asks the same question before it sends; a ping that was
 		// on its way when the address was assumed still counts for nothing.
 		r.Outcome, r.Late, r.Evidence = probe.Unknown, false, "this address is on the standby itself"
-	}
-	if r.Path >= len(v.facts.Paths) {
-		return // a path that is not asked any more
 	}
 	t.s.history.add(r)
 	if r.Late {
@@ -46,6 +47,7 @@ func (t *turn) result(r probe.Result) {
 		t.s.self.heard(r.At)
 	case probe.Missed:
 		e.Kind = monitor.Missed
+		e.Unwitnessed = !t.s.witnessesOff() && v.facts.Unwitnessed(r.Sent, t.s.heard())
 		t.s.deps.Metrics.ObserveMiss(r.Server)
 	default:
 		e.Kind = monitor.CannotAsk
@@ -76,15 +78,7 @@ func (t *turn) probed(v *server, r probe.Result) {
 // found takes what asking for an address by ARP has brought to every server
 // that the address belongs to.
 func (t *turn) found(ip netip.Addr, mac string, at time.Time, answered bool) {
-	for _, name := range t.s.order {
-		v := t.s.servers[name]
-		belongs := false
-		for _, a := range v.questioned() {
-			belongs = belongs || a == ip
-		}
-		if !belongs {
-			continue
-		}
+	for _, v := range t.s.questioned[ip] {
 		if v.facts.Role == monitor.StandingIn {
 			if answered {
 				t.claimed(v, ip, mac, at)
@@ -105,11 +99,7 @@ func (t *turn) found(ip netip.Addr, mac string, at time.Time, answered bool) {
 
 // claimed takes in that another host claims an address that the standby holds.
 func (t *turn) claimed(v *server, ip netip.Addr, mac string, at time.Time) {
-	held := false
-	for _, a := range v.service() {
-		held = held || a == ip
-	}
-	if !held {
+	if !slices.Contains(v.service(), ip) {
 		return
 	}
 	v.claimedAt = at
@@ -125,14 +115,16 @@ const claimOver = 20 * time.Second
 
 // timers does what the passing of time brings.
 func (t *turn) timers(now time.Time) {
-	for _, name := range t.s.order {
-		v := t.s.servers[name]
+	for _, v := range t.s.all {
 		if until := v.facts.Wish.Until; v.facts.Mode == monitor.Suspended && !until.IsZero() && !now.Before(until) {
-			t.step(v, monitor.Event{Kind: monitor.Resume, By: "the end of the suspension", Reason: "suspended until " + until.Format(time.RFC3339)},
-				automatic("schedule"))
+			// Nobody is named: nobody has acknowledged anything.
+			t.step(v, monitor.Event{Kind: monitor.Resume, Reason: "suspended until " + until.Format(time.RFC3339)}, automatic("schedule"))
 		}
 		if v.facts.Claim != "" && now.Sub(v.claimedAt) > claimOver {
 			t.step(v, monitor.Event{Kind: monitor.Cleared}, automatic("conflict watch"))
+		}
+		if v.facts.Role == monitor.StandingIn && v.watch == nil && v.task == nil {
+			t.after(func() { t.s.beginWatch(v, t.now) })
 		}
 	}
 }

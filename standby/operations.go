@@ -2,8 +2,6 @@ package standby
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +12,6 @@ import (
 	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/plan"
-	"failoverd/status"
 	"failoverd/takeover"
 )
 
@@ -25,212 +22,84 @@ type task struct {
 	done   chan struct{}
 }
 
-// operations are the records of what runs, and of what ran last.
-type operations struct {
-	journal Journal
-
-	mu      sync.Mutex
-	records map[string]plan.Record
-	changed chan struct{}
+// sketch is what a server's plans are drawn from: copied in the loop, so that a
+// plan can be drawn outside of it.
+type sketch struct {
+	server    takeover.Server
+	verify    []addr
+	standIn   takeover.StandIn
+	incident  string
+	announced chan struct{} // holds a token once the addresses were announced
 }
 
-// operationView is a record with its key.
-type operationView struct{ record plan.Record }
-
-// put keeps the newest record of an operation. Ended ones are in the journal;
-// only the open ones are kept here for long.
-func (o *operations) put(r plan.Record) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.records == nil {
-		o.records = map[string]plan.Record{}
-	}
-	o.records[r.ID] = r
-	if len(o.records) > 64 {
-		for id, old := range o.records {
-			if !old.State.Open() && id != r.ID {
-				delete(o.records, id)
-			}
-		}
+// sketch copies what the plans of a server are drawn from.
+func (s *Standby) sketch(v *server, server takeover.Server) sketch {
+	return sketch{
+		server: server, verify: v.config.Takeover.Verify, standIn: v.standIn, incident: v.facts.Incident,
+		announced: make(chan struct{}, 1),
 	}
 }
 
-// get returns the record of an operation.
-func (o *operations) get(ctx context.Context, id string) (plan.Record, error) {
-	o.mu.Lock()
-	r, ok := o.records[id]
-	o.mu.Unlock()
-	if ok {
-		return r, nil
+// draw draws a plan. The error says why it cannot be carried out now; the plan
+// can be shown all the same.
+func (s *Standby) draw(kind string, k sketch) (plan.Plan, error) {
+	parts, err := s.parts(k)
+	if kind == "release" {
+		return takeover.Release(k.server, parts), nil // it needs no neighbours
 	}
-	op, err := o.journal.Operation(ctx, id)
-	if errors.Is(err, journal.ErrNotFound) {
-		return plan.Record{}, refuse(status.NotFound, fmt.Sprintf("there is no operation %q", id))
-	}
-	if err != nil {
-		return plan.Record{}, err
-	}
-	return decode(op)
-}
-
-// decode reads an operation's record from the journal.
-func decode(op journal.Operation) (plan.Record, error) {
-	var r plan.Record
-	if err := json.Unmarshal(op.Body, &r); err != nil {
-		return r, fmt.Errorf("operation %s: %w", op.ID, err)
-	}
-	return r, nil
-}
-
-// encode is an operation as the journal keeps it.
-func encode(r plan.Record) (journal.Operation, error) {
-	body, err := json.Marshal(r)
-	op := journal.Operation{ID: r.ID, Kind: r.Kind, Server: r.Server, Open: r.State.Open(), Started: r.Started, Body: body}
-	if r.Ended != nil {
-		op.Ended = *r.Ended
-	}
-	return op, err
-}
-
-// newID names an operation so that the newest sorts last.
-func newID(kind string, now time.Time) string {
-	return fmt.Sprintf("%s-%s-%s", kind, now.UTC().Format("20060102T150405"), strings.ToLower(rand.Text()[:6]))
-}
-
-// recorder writes a running operation down. What need not be durable at once
-// waits for the next durable record.
-type recorder struct {
-	s        *Standby
-	incident string
-	said     map[string]plan.State // the steps of which the history knows
-	again    bool
-}
-
-// Record satisfies plan.Recorder. The end of an operation is not written here:
-// it is written with the transition that follows from it, in one transaction, so
-// that no crash comes between the two.
-func (r *recorder) Record(ctx context.Context, rec plan.Record, durable bool) error {
-	if !rec.State.Open() {
-		return nil
-	}
-	r.s.operations.put(rec)
-	if !durable {
-		return nil
-	}
-	op, err := encode(rec)
-	if err != nil {
-		return err
-	}
-	_, err = r.s.deps.Journal.Commit(context.WithoutCancel(ctx), journal.Batch{
-		Operations: []journal.Operation{op}, Events: r.events(rec),
-	})
-	return err
-}
-
-// events says what became of the steps of which the history does not know yet.
-func (r *recorder) events(rec plan.Record) []journal.Event {
-	var events []journal.Event
-	for _, d := range rec.Steps {
-		if e, ok := r.event(rec, d); ok {
-			events = append(events, e)
-		}
-	}
-	return events
-}
-
-// event says what became of a step, once.
-func (r *recorder) event(rec plan.Record, d plan.Done) (journal.Event, bool) {
-	if r.said[d.Name] == d.State || d.State == plan.Queued || d.State == plan.Running {
-		return journal.Event{}, false
-	}
-	r.said[d.Name] = d.State
-	at := time.Now()
-	if d.Ended != nil {
-		at = *d.Ended
-	}
-	e := journal.Event{
-		Time: at, Kind: rec.Kind + ".step", Severity: "info", Server: rec.Server, Incident: r.incident, Operation: rec.ID,
-		Actor:   actor(rec.By),
-		Message: fmt.Sprintf("%s of %s: %s %s", rec.Kind, rec.Server, d.Name, d.State),
-		Reason:  d.Note,
-		Evidence: map[string]any{
-			"step": d.Name, "title": d.Title, "state": string(d.State), "duration_s": d.Duration().Seconds(),
-		},
-	}
-	if d.Error != "" {
-		e.Severity, e.Reason = "critical", d.Error
-	}
-	return e, true
+	return takeover.Takeover(k.server, parts), err
 }
 
 // parts are what a server's plans act with.
-func (s *Standby) parts(v *server, incident string) (takeover.Parts, error) {
-	seg := s.segmentFor(v.link)
-	p := takeover.Parts{Holder: markedHolder{Holder: s.deps.Holder, own: s.own}, StandIn: v.standIn}
-	if !v.config.Takeover.AssumeAddress {
+func (s *Standby) parts(k sketch) (takeover.Parts, error) {
+	p := takeover.Parts{Holder: markedHolder{Holder: s.deps.Holder, own: s.own}, StandIn: k.standIn}
+	if !k.server.Assume {
 		return p, nil
 	}
+	seg := s.segmentFor(k.server.Link)
 	if seg == nil {
-		return p, fmt.Errorf("interface %q cannot be used for a takeover: it is not there, or has no hardware address", v.link)
+		return p, fmt.Errorf("interface %q cannot be used for a takeover: it is not there, or has no hardware address", k.server.Link)
 	}
+	name, incident := k.server.Name, k.incident
 	p.Inquiry = seg.inquiry
-	p.Announcer = &announcer{s: s, seg: seg, v: v.config}
-	p.Announced = func(ip addr, r takeover.Verified) { s.announced(v.config.Name, incident, ip, r) }
+	p.Announcer = &announcer{s: s, seg: seg, verify: k.verify}
+	p.Announced = func(ip addr, r takeover.Verified) {
+		select {
+		case k.announced <- struct{}{}:
+		default:
+		}
+		s.announced(name, incident, ip, r)
+	}
 	return p, nil
 }
 
-// beginTakeover plans a takeover, has it written down with the transition, and
-// runs it once both are durable.
-func (t *turn) beginTakeover(v *server, e monitor.Effect, by plan.Actor) {
+// operate plans what an effect orders, has it written down with the transition,
+// and runs it once both are durable.
+func (t *turn) operate(v *server, kind string, e monitor.Effect) {
 	o := t.order
 	if !e.Ordered {
 		o = ownOrder("decision", e.Reason)
 	}
-	parts, err := t.s.parts(v, v.facts.Incident)
-	if err != nil {
-		t.fail(v, "probe", err)
+	k := t.s.sketch(v, v.plans(o, e.Ordered))
+	p, err := t.s.draw(kind, k)
+	if err != nil && !t.rebooted {
+		// The transition and its end are one: no crash comes between the two.
+		t.step(v, monitor.Event{Kind: monitor.TakeoverFailed, Step: takeover.StepProbe, Reason: err.Error()}, automatic("takeover"))
 		return
 	}
-	p := takeover.Takeover(v.plans(o, e.Ordered), parts)
-	t.begin(v, p, plan.New(p, newID("takeover", t.now), o.By, e.Reason, o.Accept, t.now), false)
-}
-
-// beginRelease plans a release.
-func (t *turn) beginRelease(v *server, e monitor.Effect, by plan.Actor) {
-	o := t.order
-	if !e.Ordered {
-		o = ownOrder("decision", e.Reason)
-	}
-	parts, err := t.s.parts(v, v.facts.Incident)
-	if err != nil {
-		t.fail(v, "stop", err)
-		return
-	}
-	server := v.plans(o, e.Ordered)
-	p := takeover.Release(server, parts)
-	t.begin(v, p, plan.New(p, newID("release", t.now), o.By, e.Reason, o.Accept, t.now), false)
-}
-
-// fail ends an operation that could not even be planned.
-func (t *turn) fail(v *server, step string, err error) {
-	kind := monitor.TakeoverFailed
-	if v.facts.Role == monitor.Releasing {
-		kind = monitor.ReleaseFailed
-	}
-	t.s.box.put(func(t *turn) {
-		t.step(v, monitor.Event{Kind: kind, Step: step, Reason: err.Error()}, automatic("takeover"))
-	})
+	t.begin(v, p, k, plan.New(p, newID(kind, t.now), o.By, e.Reason, o.Accept, t.now))
 }
 
 // begin writes an operation down with the turn, and starts it after.
-func (t *turn) begin(v *server, p plan.Plan, r plan.Record, back bool) {
+func (t *turn) begin(v *server, p plan.Plan, k sketch, r plan.Record) {
 	t.remember(v)
-	op, err := encode(r)
-	if err != nil {
-		t.fail(v, "record", err)
-		return
+	run, back := plan.Run, r.State == plan.Cancelling
+	if r.Resumed == 0 && !t.rebooted {
+		// A plan that starts at once, and has not been started before, is written
+		// down together with its beginning.
+		r, run = plan.Begin(p, r), plan.RunBegun
 	}
-	t.batch.Operations = append(t.batch.Operations, op)
+	t.record(r)
 	v.operation = r.ID
 	verb := "started"
 	if r.Resumed > 0 {
@@ -242,47 +111,52 @@ func (t *turn) begin(v *server, p plan.Plan, r plan.Record, back bool) {
 	}, false)
 	ctx, cancel := context.WithCancelCause(t.s.stop)
 	job := &task{id: r.ID, cancel: cancel, done: make(chan struct{})}
-	v.task = job
-	s, incident, previous := t.s, v.facts.Incident, v.watch
+	previous := v.watch
+	v.task, v.watch = job, nil
+	s := t.s
 	// After a reboot of the host its network comes up a while later, and says
 	// nothing that can be trusted before it has settled.
-	settle, settledAt, link := t.rebooted, s.self.settledAt, v.link
-	v.watch = nil
+	wait, settledAt := t.rebooted && k.server.Assume && !back, s.self.settledAt
 	s.operations.put(r)
-	t.fails = append(t.fails, func(err error) {
-		r.State, r.Error = plan.Failed, "not begun: "+err.Error()
-		s.operations.put(r)
+	t.fails = append(t.fails, func(error) {
+		s.operations.forget(r.ID)
 		cancel(nil)
 	})
 	t.after(func() {
-		s.run(p.Kind, func() {
+		s.run(func() {
 			defer close(job.done)
 			defer cancel(nil)
 			if previous != nil {
 				previous.cancel(nil)
 				<-previous.done
 			}
-			rec := &recorder{s: s, incident: incident, said: map[string]plan.State{}}
-			for _, d := range r.Steps {
-				rec.said[d.Name] = d.State
+			if wait {
+				p = s.awaitLink(ctx, p, k, settledAt)
 			}
-			var err error
-			if settle {
-				s.awaitLink(ctx, link, settledAt)
-			}
-			if back {
-				r, err = plan.Back(ctx, p, r, errors.New("interrupted by a crash"), rec)
-			} else {
-				r, err = plan.Run(ctx, p, r, rec)
-			}
+			telling, told := context.WithCancel(ctx)
+			var repeating sync.WaitGroup
+			repeating.Go(func() { s.repeat(telling, k) })
+			rec := s.newRecorder(k.incident, r)
+			r, err := run(ctx, p, r, rec)
+			told()
+			repeating.Wait()
 			steps := rec.events(r)
-			s.box.put(func(t *turn) { t.ended(v, job, r, steps, err) })
+			s.box.put(func(t *turn) { t.ended(v, job, p, r, steps, err) })
 		})
 	})
 }
 
+// record writes an operation down with the turn.
+func (t *turn) record(r plan.Record) {
+	op, err := encode(r)
+	if err != nil {
+		panic(fmt.Sprintf("operation %s: %v", r.ID, err)) // it consists of texts and times
+	}
+	t.batch.Operations = append(t.batch.Operations, op)
+}
+
 // ended takes the end of an operation to the machine.
-func (t *turn) ended(v *server, job *task, r plan.Record, steps []journal.Event, err error) {
+func (t *turn) ended(v *server, job *task, p plan.Plan, r plan.Record, steps []journal.Event, err error) {
 	if v.task != job {
 		return
 	}
@@ -292,69 +166,90 @@ func (t *turn) ended(v *server, job *task, r plan.Record, steps []journal.Event,
 	}
 	t.remember(v)
 	t.fails = append(t.fails, func(error) {
-		t.s.retry = append(t.s.retry, func(t *turn) { t.ended(v, job, r, steps, err) })
+		t.s.retry = append(t.s.retry, func(t *turn) { t.ended(v, job, p, r, steps, err) })
 	})
 	v.task = nil
-	op, broken := encode(r)
-	if broken != nil {
-		t.s.log.Error("the end of an operation cannot be written down", "operation", r.ID, "err", broken)
-	} else {
-		t.batch.Operations = append(t.batch.Operations, op)
-	}
+	t.record(r)
 	t.batch.Events = append(t.batch.Events, steps...)
 	t.after(func() { t.s.operations.put(r) })
+	t.step(v, v.outcome(p, r, err), r.By)
+	if r.Kind == "takeover" && r.Ended != nil {
+		t.after(func() { t.s.deps.Metrics.ObserveTakeover(v.config.Name, string(r.State), r.Ended.Sub(r.Started)) })
+	}
+	since := t.now
+	if d := r.Step(takeover.StepAnnounce); d != nil && d.Started != nil {
+		since = *d.Started
+	}
+	t.after(func() { t.s.settleRole(v, since) })
+}
+
+// settleRole does what a role wants that an operation has led to.
+func (s *Standby) settleRole(v *server, since time.Time) {
+	switch v.facts.Role {
+	case monitor.StandingIn:
+		s.beginWatch(v, since)
+	case monitor.StandingBy:
+		for _, a := range v.service() {
+			s.own.unmark(a) // if it was not assumed, nobody else has
+		}
+		s.relink(v)
+		if v.facts.Health != monitor.OK && v.facts.Mode == monitor.Active {
+			s.beginAsking(v)
+		} else {
+			s.stopAsking(v)
+		}
+	}
+}
+
+// outcome is the end of an operation as the machine takes it.
+func (s *server) outcome(p plan.Plan, r plan.Record, err error) monitor.Event {
 	e := monitor.Event{Reason: took(r), Touched: r.Begun(takeover.StepStart)}
 	if r.By.Kind != "automatic" {
 		e.By = r.By.Name
 	}
 	failed := r.State != plan.Succeeded && r.State != plan.Partial
 	if failed {
-		e.Step, e.Reason = failedStep(r), r.Error
-		e.Kept = r.State == plan.Failed && keptBack(r)
+		e.Step, e.Reason, e.Kept = failedStep(r), r.Error, keptBack(r)
 	}
 	switch {
-	case r.Kind == "takeover" && !failed:
-		e.Kind = monitor.TakeoverDone
-	case r.Kind == "takeover":
-		e.Kind = monitor.TakeoverFailed
-		var held *takeover.HeldError
-		if errors.As(err, &held) && !e.Kept {
-			e.Refused, e.Reason = monitor.AddressInUse, held.Error()
-			if known := v.facts.Neighbour.Known; known != "" && held.MAC != known {
-				e.Refused = monitor.Conflict
-				e.Reason += "; the primary was known as " + known
-			}
-		}
-	case !failed:
-		e.Kind = monitor.ReleaseDone
-	default:
+	case r.Kind == "release" && failed:
 		e.Kind = monitor.ReleaseFailed
+	case r.Kind == "release":
+		e.Kind = monitor.ReleaseDone
+	case failed:
+		e.Kind = monitor.TakeoverFailed
+		if !e.Kept {
+			e.Refused, e.Reason = s.refusal(r, err)
+		}
+	default:
+		e.Kind = monitor.TakeoverDone
 	}
-	t.step(v, e, r.By)
-	if r.Kind == "takeover" && r.Ended != nil {
-		t.after(func() { t.s.deps.Metrics.ObserveTakeover(v.config.Name, string(r.State), r.Ended.Sub(r.Started)) })
-	}
-	if v.facts.Role == monitor.StandingIn {
-		t.after(func() { t.s.beginWatch(v, r) })
-	}
-	if v.facts.Role == monitor.StandingBy {
-		t.after(func() {
-			for _, a := range v.service() {
-				t.s.own.unmark(a) // if it was not assumed, nobody else has
-			}
-			if v.facts.Health != monitor.OK && v.facts.Mode == monitor.Active {
-				t.s.beginAsking(v)
-			} else {
-				t.s.stopAsking(v)
-			}
-		})
-	}
+	return e
 }
 
-// keptBack reports whether steps of a failed operation were left as they are.
+// refusal is the code of a takeover that may be tried again by itself, because
+// nothing is wrong with the standby's way of doing it: another host holds the
+// address, or the disk did not take the next step.
+func (s *server) refusal(r plan.Record, err error) (monitor.Code, string) {
+	var held *takeover.HeldError
+	switch {
+	case errors.As(err, &held):
+		if known := s.facts.Neighbour.Known; known != "" && held.MAC != known {
+			return monitor.Conflict, held.Error() + "; the primary was known as " + known
+		}
+		return monitor.AddressInUse, held.Error()
+	case errors.Is(err, errUnwritten):
+		return monitor.Unwritable, r.Error
+	}
+	return monitor.NoHold, r.Error
+}
+
+// keptBack reports whether something that a failed operation has begun is still
+// there: its steps were kept, or could not all be undone.
 func keptBack(r plan.Record) bool {
-	return slices.ContainsFunc(r.Steps, func(d plan.Done) bool { return d.State == plan.Succeeded && changes(d.Name) }) &&
-		!slices.ContainsFunc(r.Steps, func(d plan.Done) bool { return d.State == plan.Undone })
+	return r.State == plan.Failed && slices.ContainsFunc(r.Steps, func(d plan.Done) bool {
+		return changes(d.Name) && d.State != plan.Undone && d.State != plan.Queued && d.State != plan.Skipped
+	})
 }
 
 // changes reports whether a step changes something that outlives the plan.
@@ -372,13 +267,26 @@ func failedStep(r plan.Record) string {
 	return "the beginning"
 }
 
-// took says how long an operation took, and what for.
+// took says how long an operation took, and what of it failed all the same.
 func took(r plan.Record) string {
 	if r.Ended == nil {
 		return r.Reason
 	}
-	return fmt.Sprintf("it took %s", r.Ended.Sub(r.Started).Round(time.Millisecond))
+	text := fmt.Sprintf("it took %s", r.Ended.Sub(r.Started).Round(time.Millisecond))
+	var failed []string
+	for _, d := range r.Steps {
+		if d.State == plan.Failed {
+			failed = append(failed, fmt.Sprintf("%s failed: %s", d.Name, d.Error))
+		}
+	}
+	return strings.Join(append([]string{text}, failed...), "; ")
 }
 
-// run starts a goroutine that the standby waits for before it ends.
-func (s *Standby) run(_ string, f func()) { s.tasks.Go(f) }
+// run starts a goroutine that the standby waits for before it ends. It is
+// called in the loop.
+func (s *Standby) run(f func()) {
+	if s.stopping {
+		return // what is written down is gone on with at the next start
+	}
+	s.tasks.Go(f)
+}

@@ -23,8 +23,9 @@ const (
 type memory struct {
 	bootID string
 	clean  bool
-	empty  bool // the first start ever
-	open   []plan.Record
+	empty  bool                   // the first start ever
+	open   map[string]plan.Record // by server: what was being done
+	loose  []plan.Record          // left open, and nothing is known to be done
 }
 
 // recall reads the facts of every server from the journal. Servers that are
@@ -36,18 +37,26 @@ func (s *Standby) recall(ctx context.Context) error {
 		return err
 	}
 	for name, body := range facts {
-		var kept monitor.Kept
-		if err := json.Unmarshal(body, &kept); err != nil {
+		var k kept
+		if err := json.Unmarshal(body, &k); err != nil {
 			return fmt.Errorf("facts of %q: %w", name, err)
 		}
 		v, ok := s.servers[name]
 		if !ok {
-			if kept.Role != monitor.StandingBy {
-				return fmt.Errorf("the standby is %s for %q, which is not in the configuration: put it back, then release it", kept.Role, name)
+			if k.Role != monitor.StandingBy {
+				return fmt.Errorf("the standby is %s for %q, which is not in the configuration: put it back, then release it", k.Role, name)
 			}
+			s.absent[name] = k
 			continue
 		}
-		v.facts.Kept = kept
+		if k.Role != monitor.StandingBy && k.Link != "" && !slices.Equal(k.Addresses, held(*v.config)) {
+			return fmt.Errorf("the standby is %s for %q with the addresses %v, and the configuration has %v: put them back, then release it",
+				k.Role, name, k.Addresses, held(*v.config))
+		}
+		v.facts.Kept = k.Kept
+		if k.Role != monitor.StandingBy && k.Link != "" {
+			v.link = k.Link
+		}
 	}
 	return nil
 }
@@ -58,20 +67,43 @@ func (s *Standby) remembered(ctx context.Context) (memory, error) {
 	if err != nil {
 		return memory{}, err
 	}
-	m := memory{bootID: values[valueBoot], clean: values[valueClean] == "yes", empty: values[valueBoot] == ""}
+	m := memory{
+		bootID: values[valueBoot], clean: values[valueClean] == "yes", empty: values[valueBoot] == "",
+		open: map[string]plan.Record{},
+	}
 	open := true
-	ops, err := s.deps.Journal.Operations(ctx, journal.OperationQuery{Open: &open, Limit: 1000})
+	ops, err := s.deps.Journal.Operations(ctx, journal.OperationQuery{Open: &open})
 	if err != nil {
 		return m, err
 	}
-	for _, op := range ops {
+	for _, op := range ops { // newest first
 		r, err := decode(op)
 		if err != nil {
 			return m, err
 		}
-		m.open = append(m.open, r)
+		v, known := s.servers[r.Server]
+		_, newer := m.open[r.Server]
+		if known && !newer && r.Kind == kindOf(v.facts.Role) {
+			m.open[r.Server] = r
+		} else {
+			m.loose = append(m.loose, r)
+		}
 	}
 	return m, nil
+}
+
+// kindOf is the kind of the operation that a role is about, empty if there is
+// none.
+func kindOf(r monitor.Role) string {
+	switch r {
+	case monitor.TakingOver:
+		return "takeover"
+	case monitor.Releasing:
+		return "release"
+	case monitor.StandingBy, monitor.StandingIn:
+		return ""
+	}
+	panic(fmt.Sprintf("role %d", r))
 }
 
 // recover answers what every start has to answer: what was I doing, what does
@@ -91,6 +123,14 @@ func (s *Standby) recover(ctx context.Context) error {
 		}
 	}
 	s.findWitnesses()
+	if rebooted {
+		// The kernel has forgotten what was held where.
+		for _, v := range s.servers {
+			if link := s.linkOf(*v.config); link != "" {
+				v.link = link
+			}
+		}
+	}
 	s.openSegments()
 	for _, v := range s.servers {
 		if v.facts.Role == monitor.StandingBy {
@@ -120,27 +160,42 @@ func (s *Standby) recover(ctx context.Context) error {
 	for _, name := range s.order {
 		t.start(s.servers[name], m, rebooted)
 	}
+	for _, r := range m.loose {
+		t.closeLoose(r)
+	}
+	t.aim = true
 	if err := t.commit(ctx); err != nil {
 		return fmt.Errorf("write down that failoverd has started: %w", err)
 	}
-	s.retarget()
 	return nil
+}
+
+// closeLoose ends an operation that was left open although nothing is being
+// done for its server: a journal that was put back from a copy may hold one.
+func (t *turn) closeLoose(r plan.Record) {
+	r.State, r.Error, r.Ended = plan.Failed, "left open, and nothing is known to be done for this server", &t.now
+	t.record(r)
+	t.note(journal.Event{
+		Kind: r.Kind + ".closed", Severity: "warning", Server: r.Server, Operation: r.ID, Actor: actor(automatic("recovery")),
+		Message: fmt.Sprintf("a %s of %s was left open and is closed", r.Kind, r.Server), Reason: r.Error,
+	}, false)
 }
 
 // start takes one server up where the journal says that it was left.
 func (t *turn) start(v *server, m memory, rebooted bool) {
-	var open *plan.Record
-	for i := range m.open {
-		if m.open[i].Server == v.config.Name {
-			open = &m.open[i]
-		}
-	}
 	role := v.facts.Role
 	t.step(v, monitor.Event{Kind: monitor.Started, Rebooted: rebooted}, automatic("recovery"))
 	switch role {
 	case monitor.StandingBy:
+		if v.facts.Health == monitor.Failure && v.facts.Mode == monitor.Active {
+			t.after(func() { t.s.beginAsking(v) })
+		}
 	case monitor.TakingOver, monitor.Releasing:
-		t.goOn(v, open, role)
+		r, ok := m.open[v.config.Name]
+		if !ok {
+			r = t.unknown(v, role)
+		}
+		t.goOn(v, r)
 	case monitor.StandingIn:
 		if rebooted {
 			return // the machine has ordered the takeover to be resumed
@@ -150,60 +205,62 @@ func (t *turn) start(v *server, m memory, rebooted bool) {
 			Actor: actor(automatic("recovery")), Message: "the standby still stands in for " + v.config.Name,
 			Reason: "failoverd was restarted; the address and the stand-in were left alone",
 		}, false)
-		t.after(func() { t.s.beginWatch(v, plan.Record{ID: v.operation, Started: t.now}) })
-	}
-	if v.facts.Role == monitor.StandingBy && v.facts.Health == monitor.Failure {
-		t.after(func() { t.s.beginAsking(v) })
+		t.after(func() { t.s.beginWatch(v, t.now) })
 	}
 }
 
+// unknown is the record of an operation that the journal does not have. The
+// transition is written down together with its operation, so this is a journal
+// that was mended by hand. What may have been done is undone, or released.
+func (t *turn) unknown(v *server, role monitor.Role) plan.Record {
+	r := plan.Record{
+		ID: newID(kindOf(role), t.now), Kind: kindOf(role), Server: v.config.Name, State: plan.Unknown,
+		By: automatic("recovery"), Reason: "interrupted, and the journal has no operation for it", Accept: []string{}, Started: t.now,
+	}
+	if role == monitor.TakingOver {
+		r.State, r.Error = plan.Cancelling, r.Reason
+	}
+	return r
+}
+
 // goOn finishes or undoes the operation that a crash interrupted.
-func (t *turn) goOn(v *server, open *plan.Record, role monitor.Role) {
-	if open == nil {
-		// The transition is written down together with its operation, so this
-		// is a journal that somebody else has written.
-		kind := monitor.TakeoverFailed
-		if role == monitor.Releasing {
-			kind = monitor.ReleaseFailed
-		}
-		t.step(v, monitor.Event{Kind: kind, Step: "the beginning", Reason: "interrupted, and the journal has no operation for it"}, automatic("recovery"))
-		return
-	}
-	r := *open
-	parts, err := t.s.parts(v, v.facts.Incident)
-	if err != nil {
-		t.fail(v, "recovery", err)
-		return
-	}
+func (t *turn) goOn(v *server, r plan.Record) {
 	o := ownOrder("recovery", r.Reason)
 	o.Accept = r.Accept
-	server := v.plans(o, r.By.Kind != "automatic")
-	p := takeover.Takeover(server, parts)
-	if r.Kind == "release" {
-		p = takeover.Release(server, parts)
+	k := t.s.sketch(v, v.plans(o, r.By.Kind != "automatic"))
+	p, err := t.s.draw(r.Kind, k)
+	back := r.State == plan.Cancelling
+	if err != nil && !t.rebooted && !back {
+		// It cannot be finished on this interface, but it can be undone.
+		r.State, r.Error, back = plan.Cancelling, err.Error(), true
 	}
 	if !sameSteps(p, r) {
 		// The configuration has changed since: what it describes now is not
-		// what was begun. The plan as it is now is idempotent, so it is run
-		// from its beginning.
+		// what was begun. The plan as it is now is idempotent: every step of it
+		// may have been done, and is done again, or undone.
 		fresh := plan.New(p, r.ID, r.By, r.Reason, r.Accept, r.Started)
-		fresh.Resumed, fresh.State = r.Resumed, r.State
+		fresh.Resumed, fresh.State, fresh.Error = r.Resumed, r.State, r.Error
+		for i := range fresh.Steps {
+			fresh.Steps[i].State = plan.Unknown
+		}
 		r = fresh
 	}
+	r.Steps = slices.Clone(r.Steps)
 	r.Resumed++
-	back := r.State == plan.Cancelling
 	for i := range r.Steps {
 		d := &r.Steps[i]
 		switch {
-		case back:
+		case back && d.State != plan.Running:
+		case d.State == plan.Queued, d.State == plan.Undone, d.State == plan.Skipped:
 		case d.Name == takeover.StepProbe, d.Name == takeover.StepAnnounce, d.Name == takeover.StepReady:
 			// What was true before the crash is asked again.
 			d.State = plan.Queued
-		case d.State == plan.Running, d.State == plan.Unknown:
+		case d.State == plan.Running, d.Name == takeover.StepAssume, t.rebooted && d.Name != takeover.StepFence:
+			// It was begun, or what it did may be gone.
 			d.State = plan.Unknown
 		}
 	}
-	t.begin(v, p, r, back)
+	t.begin(v, p, k, r)
 }
 
 // sameSteps reports whether a plan has the steps that are on record.

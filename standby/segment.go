@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"failoverd/plan"
 	"failoverd/takeover"
 	"failoverd/takeover/address"
 )
@@ -18,6 +19,45 @@ type segment struct {
 	inquiry *takeover.Inquiry
 	end     context.CancelFunc
 	ended   sync.WaitGroup
+
+	// Owned by the loop.
+	askers    int                 // servers that are asked for here
+	witnesses map[netip.Addr]bool // asked for because of them
+
+	mu      sync.Mutex
+	lookups []func() // in the kernel's list of neighbours
+	wake    chan struct{}
+}
+
+// known looks for a neighbour in the kernel's list, away from the loop.
+func (s *segment) known(a netip.Addr, tell func(mac string)) {
+	s.mu.Lock()
+	s.lookups = append(s.lookups, func() { tell(s.Known(a)) })
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// look does the lookups until the context ends.
+func (s *segment) look(ctx context.Context) {
+	for {
+		s.mu.Lock()
+		lookups := s.lookups
+		s.lookups = nil
+		s.mu.Unlock()
+		for _, f := range lookups {
+			if ctx.Err() == nil {
+				f()
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		}
+	}
 }
 
 // onLink reports whether an address can be asked for on this segment: the
@@ -68,14 +108,15 @@ func (s *Standby) openSegments() {
 // address, has no segment: nothing is asked and nothing can be announced on it,
 // and the readiness says so.
 func (s *Standby) openSegment(link string) {
-	seg := &segment{link: link, net: s.own}
+	seg := &segment{link: link, net: s.own, witnesses: map[netip.Addr]bool{}, wake: make(chan struct{}, 1)}
+	// Claims may be heard before the inquiry hears them: it is there first.
+	seg.inquiry = takeover.NewInquiry(func(a netip.Addr) error { return seg.Ask(a) }, s.asked)
 	opened, err := s.deps.Segment(link, func(c address.Claim) { s.heardClaim(seg, c) })
 	if err != nil {
 		s.log.Warn("the segment cannot be asked", "link", link, "err", err)
 		return
 	}
 	seg.Segment = opened
-	seg.inquiry = takeover.NewInquiry(opened.Ask, s.asked)
 	ctx, end := context.WithCancel(context.Background())
 	seg.end = end
 	seg.ended.Go(func() {
@@ -84,6 +125,7 @@ func (s *Standby) openSegment(link string) {
 		}
 	})
 	seg.ended.Go(func() { _ = seg.inquiry.Run(ctx) }) // it returns nil
+	seg.ended.Go(func() { seg.look(ctx) })
 	s.mu.Lock()
 	s.segments[link] = seg
 	s.mu.Unlock()
@@ -108,22 +150,22 @@ func (s *Standby) closeSegments() {
 
 // heardClaim takes in that a neighbour speaks for an address.
 func (s *Standby) heardClaim(seg *segment, c address.Claim) {
-	if seg.inquiry == nil || c.Probe {
+	if c.Probe {
 		return // somebody asks for the address and does not hold it
 	}
 	seg.inquiry.Heard(c.IP, c.MAC.String(), c.At)
 }
 
 // asked is told of every question that was sent and every answer that came.
-func (s *Standby) asked(ip netip.Addr, f takeover.Found) {
-	at, answered := f.LastAsked, false
-	if f.Answered.After(f.LastAsked) {
-		at, answered = f.Answered, true
+func (s *Standby) asked(ip netip.Addr, f takeover.Found, answered bool) {
+	at := f.LastAsked
+	if answered {
+		at = f.Answered
 	}
 	if f.Err != nil && !answered {
 		return // nothing was asked
 	}
-	s.box.put(func(t *turn) { t.found(ip, f.MAC, at, answered) })
+	s.box.observe(1, func(t *turn) { t.found(ip, f.MAC, at, answered) })
 }
 
 // watchLinks looks at every change of links, addresses and routes.
@@ -131,15 +173,13 @@ func (s *Standby) watchLinks(ctx context.Context) error {
 	for {
 		changed := s.deps.Net.Changed()
 		s.box.put(func(t *turn) {
-			before := len(s.witnesses)
-			s.findWitnesses()
 			t.link()
 			for _, v := range s.servers {
-				v.link = s.linkOf(v.config)
+				s.relink(v)
 			}
 			s.openSegments()
-			if len(s.witnesses) != before {
-				s.retarget()
+			if s.findWitnesses() {
+				t.aim = true
 			}
 		})
 		select {
@@ -150,23 +190,24 @@ func (s *Standby) watchLinks(ctx context.Context) error {
 	}
 }
 
-// defendEvery is the least time between two defences of one server's address.
-const defendEvery = takeover.DefendEvery
-
-// awaitLink waits until a link is up, has its segment, and has settled.
-func (s *Standby) awaitLink(ctx context.Context, link string, settledAt time.Time) {
+// awaitLink waits until the link of a takeover is up, has its segment, and has
+// settled, and returns the plan as it can be carried out then.
+func (s *Standby) awaitLink(ctx context.Context, p plan.Plan, k sketch, settledAt time.Time) plan.Plan {
 	for {
 		changed := s.deps.Net.Changed()
-		up, _ := s.own.Link(link)
+		up, _ := s.own.Link(k.server.Link)
 		wait := time.Until(settledAt)
-		if up && wait <= 0 && s.segmentFor(link) != nil {
-			return
+		if up && wait <= 0 {
+			if drawn, err := s.draw(p.Kind, k); err == nil {
+				return drawn
+			}
 		}
+		// The segment is opened by the loop, a moment after the link is there.
 		timer := time.NewTimer(max(wait, heartbeat))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return
+			return p // it is not run any more
 		case <-changed:
 		case <-timer.C:
 		}

@@ -26,6 +26,14 @@ type self struct {
 	unwritable string
 }
 
+// revert puts back what was not written down. What was heard stays heard, and
+// what puts off a decision goes on doing so.
+func (s *self) revert(was self) {
+	was.lastHeard, was.unwritable = s.lastHeard, s.unwritable
+	was.settledAt, was.unsettled = s.settledAt, s.unsettled
+	*s = was
+}
+
 // heard notes that somebody answered.
 func (s *self) heard(at time.Time) {
 	if at.After(s.lastHeard) {
@@ -65,9 +73,20 @@ func (t *turn) witnessedByARP(ip netip.Addr, at time.Time) {
 	}
 }
 
+// heard is when anybody last answered: a witness, or a primary.
+func (s *Standby) heard() time.Time {
+	last := s.self.lastHeard
+	for _, w := range s.witnesses {
+		if w.lastAnswer.After(last) {
+			last = w.lastAnswer
+		}
+	}
+	return last
+}
+
 // findWitnesses brings the set of witnesses up to date: the configured ones,
-// or the default gateways.
-func (s *Standby) findWitnesses() {
+// or the default gateways. It reports whether the set has changed.
+func (s *Standby) findWitnesses() (changed bool) {
 	want := map[netip.Addr]string{}
 	for _, a := range s.config.Standby.Witnesses {
 		want[a] = "configured"
@@ -83,6 +102,7 @@ func (s *Standby) findWitnesses() {
 	for a := range s.witnesses {
 		if _, ok := want[a]; !ok {
 			delete(s.witnesses, a)
+			changed = true
 		}
 	}
 	for a, kind := range want {
@@ -91,19 +111,14 @@ func (s *Standby) findWitnesses() {
 			continue
 		}
 		s.witnesses[a] = &witness{addr: a, kind: kind}
+		changed = true
 	}
+	return changed
 }
 
 // witnessesOff reports whether the operator turned the witnesses off.
 func (s *Standby) witnessesOff() bool {
 	return !s.config.Standby.DefaultWitness && len(s.config.Standby.Witnesses) == 0
-}
-
-// due is run at every heartbeat.
-func (s *Standby) due(t *turn) {
-	t.timers(t.now)
-	t.link()
-	t.connection()
 }
 
 // link looks at the standby's own link: a link that came up has to settle
@@ -220,15 +235,31 @@ const stalledFor = 30 * time.Second
 // run for a while.
 func (s *Standby) stalled(gap time.Duration) {
 	s.box.put(func(t *turn) {
-		until := t.now.Add(stalledFor)
-		if until.After(s.self.settledAt) {
-			s.self.settledAt = until
-			s.self.unsettled = fmt.Sprintf("the standby itself was stopped for %s", gap.Round(100*time.Millisecond))
-		}
-		t.note(journal.Event{
-			Kind: "standby.stalled", Severity: "warning", Actor: actor(automatic("loop guard")),
-			Message: fmt.Sprintf("the standby itself was stopped for %s; nothing is decided for %s", gap.Round(100*time.Millisecond), stalledFor),
-			Reason:  "the probes' loop ran that much later than it should have: paused virtual machine, suspended host, starved process",
-		}, false)
+		t.doubt(fmt.Sprintf("the standby itself was stopped for %s", gap.Round(100*time.Millisecond)),
+			"the probes' loop ran that much later than it should have: paused virtual machine, suspended host, starved process")
 	})
+}
+
+// deaf takes in that answers and misses were lost, because the loop waited for
+// the disk longer than there was room for them. Which of them were answers is
+// not known, so every count begins afresh.
+func (t *turn) deaf(lost int) {
+	for _, name := range t.s.order {
+		t.step(t.s.servers[name], monitor.Event{Kind: monitor.Started}, automatic("loop guard"))
+	}
+	t.doubt(fmt.Sprintf("the standby itself waited for its disk, and lost %d results of probes", lost),
+		"the journal did not take anything for that long; every count begins afresh")
+}
+
+// doubt puts off every decision, because the standby itself did not look.
+func (t *turn) doubt(what, reason string) {
+	if until := t.now.Add(stalledFor); until.After(t.s.self.settledAt) {
+		t.s.self.settledAt, t.s.self.unsettled = until, what
+	}
+	e := journal.Event{
+		Time: t.now, Kind: "standby.stalled", Severity: "warning", Actor: actor(automatic("loop guard")),
+		Message: fmt.Sprintf("%s; nothing is decided for %s", what, stalledFor), Reason: reason,
+	}
+	t.note(e, false)
+	t.again(func(t *turn) { t.note(e, false) })
 }

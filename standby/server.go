@@ -2,6 +2,7 @@ package standby
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"failoverd/config"
@@ -13,7 +14,7 @@ import (
 
 // server is one primary as the loop owns it.
 type server struct {
-	config config.Server
+	config *config.Server // never changed, only replaced
 	policy monitor.Policy
 	facts  monitor.Facts
 	link   string // the takeover interface
@@ -27,13 +28,15 @@ type server struct {
 	operation string // the last takeover or release
 	task      *task  // the operation that runs, nil if none
 	watch     *task  // the watch while standing in, nil if not
-	asked     bool   // the inquiry asks for its addresses
+	unwatched string // why what is held is not watched
+	asking    *asking
+	asked     []netip.Addr // who is pinged, by path
 	defended  time.Time
 	claimedAt time.Time
 	beats     beats
 	outcomes  []probe.Result // the last result of each path
 	detail    map[string]probe.Result
-	due       bool // a decision is wanted in this turn
+	due       bool // a decision is wanted
 }
 
 // beats is a ring of the last pings, over all paths.
@@ -115,9 +118,9 @@ func (s *server) spacing() time.Duration {
 	return min(max(s.policy.Interval/8, 15*time.Millisecond), time.Second)
 }
 
-// quiet is how long an address that answered has to be silent before it counts
+// silence is how long an address that answered has to be silent before it counts
 // as free: as long as pings have to be missed.
-func (s *server) quiet() time.Duration {
+func (s *server) silence() time.Duration {
 	return time.Duration(max(s.facts.Limit(s.policy)-1, 1)) * s.policy.Interval
 }
 
@@ -145,15 +148,44 @@ func (s *server) questioned() []netip.Addr {
 	return list
 }
 
-// paths lists the addresses that are pinged now. While the standby has the
-// server's role, its address may be the standby's own, and the management
-// address is asked instead.
+// paths lists the addresses that are pinged now. While the standby stands in,
+// the server's address is the standby's own, and the management address is
+// asked instead. It is not asked before: one that answers while the service
+// address is silent is no reason to take a takeover back.
 func (s *server) paths() []netip.Addr {
-	list := append([]netip.Addr{}, s.config.Addresses...)
-	if s.facts.Role != monitor.StandingBy && s.config.ManagementAddress.IsValid() {
+	list := slices.Clone(s.config.Addresses)
+	away := s.facts.Role == monitor.StandingIn || s.facts.Role == monitor.Releasing
+	if away && s.config.ManagementAddress.IsValid() && !slices.Contains(list, s.config.ManagementAddress) {
 		list = append(list, s.config.ManagementAddress)
 	}
 	return list
+}
+
+// kept is what the journal keeps about a server.
+type kept struct {
+	monitor.Kept
+
+	// What is held, and where, unless the standby stands by: a configuration
+	// that says otherwise at the next start does not describe it.
+	Link      string         `json:"link,omitempty"`
+	Addresses []netip.Prefix `json:"addresses,omitempty"`
+}
+
+// kept returns what the journal is to keep about the server.
+func (s *server) kept() kept {
+	k := kept{Kept: s.facts.Kept}
+	if s.facts.Role != monitor.StandingBy {
+		k.Link, k.Addresses = s.link, held(*s.config)
+	}
+	return k
+}
+
+// held lists the addresses that a takeover with this configuration assumes.
+func held(c config.Server) []netip.Prefix {
+	if !c.Takeover.AssumeAddress {
+		return nil
+	}
+	return c.Takeover.ServiceAddresses
 }
 
 // plans returns what the takeover package needs to know.
@@ -171,11 +203,11 @@ func (s *server) plans(o status.Order, ordered bool) takeover.Server {
 		Seize:     s.policy.Seize || o.Accepts(takeover.AddressInUse),
 		Ordered:   ordered,
 		Spacing:   s.spacing(),
-		Quiet:     s.quiet(),
+		Quiet:     s.silence(),
 		First:     t.AddressOrder == "first",
 		Keep:      t.OnFailure == "keep",
 		Fence:     s.fence,
-		Data:      s.copies(),
+		Data:      copies(s.config),
 		Ready:     ready,
 		Start:     t.Start.Timeout,
 	}
@@ -183,22 +215,22 @@ func (s *server) plans(o status.Order, ordered bool) takeover.Server {
 
 // copies says what becomes of the server's copies in a takeover; empty where
 // there are none.
-func (s *server) copies() string {
-	if len(s.config.Databases)+len(s.config.Files) == 0 {
+func copies(c *config.Server) string {
+	if len(c.Databases)+len(c.Files) == 0 {
 		return ""
 	}
 	return "replication is not available in this version: the stand-in works on the data that is there"
 }
 
 // dataNote is what the decision says about the data.
-func (s *server) dataNote() string {
-	if note := s.copies(); note != "" {
+func dataNote(c *config.Server) string {
+	if note := copies(c); note != "" {
 		return note
 	}
 	return "nothing is replicated for this server"
 }
 
-// order is the record of who asked, for a decision that failoverd took itself.
+// ownOrder is the record of who asked, for what failoverd decided itself.
 func ownOrder(part, reason string) status.Order {
 	return status.Order{By: automatic(part), Reason: reason}
 }

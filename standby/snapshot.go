@@ -2,13 +2,11 @@ package standby
 
 import (
 	"context"
-	"fmt"
-	"slices"
+	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"failoverd/journal"
-	"failoverd/monitor"
-	"failoverd/monitor/probe"
 	"failoverd/status"
 )
 
@@ -16,206 +14,113 @@ import (
 // slow disk; then people see the last snapshot, and the loop's age on it.
 const patience = 2 * time.Second
 
-// Snapshot is what people see, computed here and nowhere else.
+// viewer makes snapshots, one at a time, of scenes that the loop copies for it.
+// All who ask before the loop has copied the next one share it.
+type viewer struct {
+	s    *Standby
+	last atomic.Pointer[status.Snapshot]
+
+	mu   sync.Mutex
+	next *look         // asked for, and not copied yet
+	wake chan struct{} // holds a token while next waits to be taken up
+}
+
+// look is one look at everything.
+type look struct {
+	snapshot status.Snapshot
+	done     chan struct{} // closed when the snapshot is there
+}
+
+func newViewer(s *Standby) *viewer { return &viewer{s: s, wake: make(chan struct{}, 1)} }
+
+// look asks for a snapshot that is not older than now.
+func (w *viewer) look() *look {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.next == nil {
+		w.next = &look{done: make(chan struct{})}
+		w.wake <- struct{}{} // run has taken the one of the look before
+	}
+	return w.next
+}
+
+// copied is what the loop hands over.
+type copied struct {
+	look  *look
+	scene scene
+}
+
+// run makes the snapshots until the context ends.
+func (w *viewer) run(ctx context.Context) error {
+	scenes := make(chan copied, 1)
+	var old scene
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.wake:
+		}
+		// At the end of a turn everything is durable that the scene shows.
+		w.s.box.put(func(t *turn) {
+			t.looks = append(t.looks, func() {
+				w.mu.Lock()
+				l := w.next
+				w.next = nil
+				w.mu.Unlock()
+				scenes <- copied{l, w.s.scene(time.Now(), w.s.all, old)}
+			})
+		})
+		select {
+		case <-ctx.Done():
+			return nil
+		case c := <-scenes:
+			c.look.snapshot = w.s.view(c.scene)
+			w.last.Store(&c.look.snapshot)
+			old = c.scene
+			close(c.look.done)
+		}
+	}
+}
+
+// Snapshot is what people see, computed here and nowhere else. Who receives it
+// does not change it: others have it too.
 func (s *Standby) Snapshot() status.Snapshot {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	result := make(chan status.Snapshot, 1)
-	s.box.put(func(t *turn) { result <- s.compute(t.now) })
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	l := s.viewer.look()
 	select {
-	case snapshot := <-result:
-		snapshot.Standby.Mail = s.mail(ctx, snapshot.Standby.Mail.Configured)
-		s.conclude(&snapshot)
-		s.last.Store(&snapshot)
-		return snapshot
-	case <-ctx.Done():
-		if last := s.last.Load(); last != nil {
-			old := *last
-			old.Standby.LoopAge = s.LoopAge().Seconds()
-			return old
-		}
-		return status.Snapshot{GeneratedAt: time.Now(), Verdict: status.Attention, Servers: []status.Server{},
-			Attention: []status.Notice{{Severity: "critical", Text: "the decision loop does not answer", Help: "systemctl status failoverd"}}}
+	case <-l.done:
+		return l.snapshot
+	case <-timer.C:
+	case <-s.gone:
+	}
+	if last := s.viewer.last.Load(); last != nil {
+		old := *last
+		old.Standby.LoopAge = s.LoopAge().Seconds()
+		return old
+	}
+	return status.Snapshot{
+		GeneratedAt: time.Now(), Verdict: status.Attention, Servers: []status.Server{},
+		Attention: []status.Notice{{Severity: "critical", Text: "the decision loop does not answer", Help: "systemctl status failoverd"}},
 	}
 }
 
-// one is the snapshot of one server.
-func (s *Standby) one(name string) (status.Server, error) {
-	for _, v := range s.Snapshot().Servers {
-		if v.Name == name {
-			return v, nil
+// one is the snapshot of one server, as it is after everything that was ordered
+// before.
+func (s *Standby) one(ctx context.Context, name string) (status.Server, error) {
+	got, err := consult(ctx, s, func(t *turn) (scene, error) {
+		v, err := s.find(name)
+		if err != nil {
+			return scene{}, err
 		}
-	}
-	return status.Server{}, s.unknown(name)
-}
-
-// compute gathers the snapshot in the loop.
-func (s *Standby) compute(now time.Time) status.Snapshot {
-	out := status.Snapshot{GeneratedAt: now, Seq: s.seq.Load(), Servers: []status.Server{}, Attention: []status.Notice{}}
-	out.Standby = s.ourselves(now)
-	for _, name := range s.order {
-		v := s.servers[name]
-		one := s.server(v, now)
-		out.Servers = append(out.Servers, one)
-		if v.facts.Role != monitor.StandingBy {
-			out.Standby.StandingIn = append(out.Standby.StandingIn, name)
-		}
-		if v.facts.Hold.Code == monitor.Waiting && v.facts.State() == monitor.StateFailure {
-			out.Standby.Waiting = append(out.Standby.Waiting, name)
-		}
-	}
-	slices.SortStableFunc(out.Standby.Waiting, func(a, b string) int {
-		x, y := s.servers[a], s.servers[b]
-		if x.policy.Priority != y.policy.Priority {
-			return y.policy.Priority - x.policy.Priority
-		}
-		return x.facts.FailedAt.Compare(y.facts.FailedAt)
+		return s.scene(t.now, []*server{v}, scene{}), nil
 	})
-	return out
-}
-
-// ourselves is the standby itself.
-func (s *Standby) ourselves(now time.Time) status.Standby {
-	up, mac := s.own.Link(s.self.link)
-	state := s.deps.Net.State()
-	gateway := ""
-	if state.Gateway4.IsValid() {
-		gateway = state.Gateway4.String()
-	} else if state.Gateway6.IsValid() {
-		gateway = state.Gateway6.String()
-	}
-	c := s.config.Standby
-	out := status.Standby{
-		Name: c.Name, Version: s.deps.Version, StartedAt: s.started, Capacity: c.Capacity,
-		StandingIn: []string{}, Waiting: []string{}, Witnesses: []status.Witness{},
-		Interface: status.Interface{Name: s.self.link, Up: up, MAC: mac, Gateway: gateway},
-		Journal:   status.Health{OK: s.self.unwritable == "", Error: s.self.unwritable},
-		Mail:      status.Mail{Configured: s.config.Alerts.Email != nil},
-		Config:    s.reload.view(s.config),
-		LoopAge:   s.LoopAge().Seconds(),
-	}
-	if s.self.isolated {
-		out.Isolated = &status.Isolated{Since: s.self.since, Reason: s.self.reason}
-	}
-	if now.Before(s.self.settledAt) {
-		out.Inhibited = &status.Inhibit{Until: s.self.settledAt, Reason: s.self.unsettled}
-	}
-	for _, w := range s.witnesses {
-		one := status.Witness{Address: w.addr.String(), Kind: w.kind, Answering: w.last == probe.Answered}
-		if !w.lastAnswer.IsZero() {
-			at := w.lastAnswer
-			one.LastAnswer = &at
-		}
-		out.Witnesses = append(out.Witnesses, one)
-	}
-	slices.SortFunc(out.Witnesses, func(a, b status.Witness) int {
-		if a.Address < b.Address {
-			return -1
-		}
-		return 1
-	})
-	return out
-}
-
-// server is one server as people see it.
-func (s *Standby) server(v *server, now time.Time) status.Server {
-	f := v.facts
-	out := status.Server{
-		Name: v.config.Name, Address: v.config.Address.String(), ServiceAddresses: []string{},
-		AssumeAddress: v.config.Takeover.AssumeAddress, Priority: v.config.Priority, Takeover: v.config.Takeover.Mode,
-		State: f.State().String(), StateSince: f.StateSince, Mode: f.Mode.String(), Health: f.Health.String(),
-		Activity: f.Activity.String(), Role: f.Role.String(), Misses: f.Misses, FailAfter: f.Limit(v.policy),
-		Paths: []status.Path{}, Probes: []status.Probe{}, Beats: v.beats.list(),
-		Epoch: f.Epoch, Diverged: f.Diverged, OutOfDate: f.OutOfDate, Incident: f.Incident,
-	}
-	if f.StateSince.IsZero() {
-		out.StateSince = s.started
-	}
-	if v.config.ManagementAddress.IsValid() {
-		out.ManagementAddress = v.config.ManagementAddress.String()
-	}
-	for _, a := range v.config.Takeover.ServiceAddresses {
-		out.ServiceAddresses = append(out.ServiceAddresses, a.String())
-	}
-	if !f.RoleSince.IsZero() {
-		at := f.RoleSince
-		out.RoleSince = &at
-	}
-	if !f.LastAnswer.IsZero() {
-		at, rtt := f.LastAnswer, f.RTT.Seconds()
-		out.LastAnswer, out.RTT = &at, &rtt
-	}
-	if f.Hold.Code != monitor.NoHold {
-		out.Hold = &status.Hold{Code: string(f.Hold.Code), Reason: f.Hold.Reason}
-	}
-	if f.Mode != monitor.Active {
-		out.Suspension = &status.Suspension{By: f.Wish.By, Reason: f.Wish.Reason, Since: f.Wish.Since}
-		if !f.Wish.Until.IsZero() {
-			until := f.Wish.Until
-			out.Suspension.Until = &until
-		}
-	}
-	for i, a := range v.paths() {
-		p := status.Path{Address: a.String(), Outcome: "none"}
-		if i < len(f.Paths) && i < len(v.outcomes) && !v.outcomes[i].At.IsZero() {
-			r := v.outcomes[i]
-			p.Outcome, p.Misses, p.Detail = r.Outcome.String(), f.Paths[i].Misses, r.Evidence
-			if r.Outcome == probe.Answered {
-				rtt := r.RTT.Seconds()
-				p.RTT = &rtt
-			}
-		}
-		out.Paths = append(out.Paths, p)
-	}
-	for _, c := range v.config.Probes {
-		p := status.Probe{Name: c.Name, Kind: c.Kind, Counts: c.Failure, Outcome: "none"}
-		if r, ok := v.detail[c.Name]; ok {
-			p.Outcome, p.Detail = r.Outcome.String(), r.Evidence
-		}
-		for _, count := range f.Probes {
-			if count.Name == c.Name {
-				p.Failed = count.Failed
-			}
-		}
-		out.Probes = append(out.Probes, p)
-	}
-	if r, ok := s.operations.open(v.operation); ok {
-		out.Operation = r.ID
-	}
-	out.Readiness = s.readiness(v, now)
-	out.Summary, out.Next = sentence(v, out)
-	out.Actions = actions(v, out)
-	return out
-}
-
-// mail asks the journal how the alerts fare, away from the loop.
-func (s *Standby) mail(ctx context.Context, configured bool) status.Mail {
-	m := status.Mail{Configured: configured, OK: configured}
-	pending, oldest, err := s.deps.Journal.Pending(ctx)
 	if err != nil {
-		m.OK, m.Error = false, err.Error()
-		return m
+		return status.Server{}, err
 	}
-	m.Pending = pending
-	if pending > 0 {
-		m.Oldest = &oldest
-		m.OK = time.Since(oldest) < time.Minute
+	servers := s.view(got).Servers
+	if len(servers) != 1 {
+		return status.Server{}, errors.New("the server is not in its own snapshot")
 	}
-	mails, err := s.deps.Journal.Mails(ctx, journal.MailQuery{Limit: 20})
-	if err != nil {
-		m.OK, m.Error = false, err.Error()
-		return m
-	}
-	for _, one := range mails {
-		switch {
-		case one.State == "sent" && (m.LastSent == nil || one.Done.After(*m.LastSent)):
-			at := one.Done
-			m.LastSent = &at
-		case one.State == "failed" && m.Error == "" && m.LastSent == nil:
-			m.OK, m.Error = false, fmt.Sprintf("%s: %s", one.Recipient, one.Answer)
-		case one.State == "pending" && one.Attempts > 0 && m.Error == "":
-			m.OK, m.Error = false, fmt.Sprintf("%s: %s", one.Recipient, one.Answer)
-		}
-	}
-	return m
+	return servers[0], nil
 }

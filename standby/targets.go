@@ -1,6 +1,8 @@
 package standby
 
 import (
+	"net/netip"
+	"slices"
 	"time"
 
 	"failoverd/monitor"
@@ -16,11 +18,9 @@ func (s *Standby) retarget() {
 	for _, name := range s.order {
 		v := s.servers[name]
 		paths := v.paths()
-		for len(v.facts.Paths) < len(paths) {
-			v.facts.Paths = append(v.facts.Paths, monitor.PathCount{})
-			v.outcomes = append(v.outcomes, probe.Result{})
+		if !slices.Equal(paths, v.asked) {
+			v.repath(paths)
 		}
-		v.facts.Paths, v.outcomes = v.facts.Paths[:len(paths)], v.outcomes[:len(paths)]
 		if !v.facts.Monitored() {
 			continue
 		}
@@ -32,11 +32,24 @@ func (s *Standby) retarget() {
 		if v.policy.Interval < beat {
 			beat, timeout = v.policy.Interval, v.policy.Timeout
 		}
-		further = append(further, s.deps.Probers(v.config)...)
+		further = append(further, s.deps.Probers(*v.config)...)
 	}
 	for a := range s.witnesses {
 		targets = append(targets, probe.Target{Server: witnessServer, Addr: a, Interval: beat, Timeout: timeout})
 	}
 	s.pinger.Set(targets)
 	s.probing.Set(further)
+}
+
+// repath has the server asked over these paths from now on. What was counted
+// over a path that stays is kept.
+func (s *server) repath(paths []netip.Addr) {
+	counts, outcomes := make([]monitor.PathCount, len(paths)), make([]probe.Result, len(paths))
+	for i, a := range paths {
+		if was := slices.Index(s.asked, a); was >= 0 {
+			counts[i], outcomes[i] = s.facts.Paths[was], s.outcomes[was]
+			outcomes[i].Path = i
+		}
+	}
+	s.facts.Paths, s.outcomes, s.asked = counts, outcomes, paths
 }

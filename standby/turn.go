@@ -3,6 +3,8 @@ package standby
 import (
 	"context"
 	"encoding/json"
+	"runtime"
+	"slices"
 	"time"
 
 	"failoverd/journal"
@@ -19,25 +21,29 @@ type turn struct {
 	s   *Standby
 	now time.Time
 
-	before   map[*server]kept // the servers that changed, as they were
+	before   map[*server]former // the servers that changed, as they were
+	self     self               // what the standby knew about itself
 	batch    journal.Batch
 	acts     []func()      // carried out once the batch is durable
 	fails    []func(error) // carried out instead when it could not be written
+	looks    []func()      // carried out at the end in any case
+	aim      bool          // whom to ask has changed
 	rebooted bool          // recovery after a reboot of the host
 	order    status.Order  // of the operator whose order is being carried out
 }
 
-// kept is what is put back when a turn could not be written down.
-type kept struct {
+// former is what is put back when a turn could not be written down.
+type former struct {
 	facts     monitor.Facts
 	task      *task
 	watch     *task
 	operation string
+	defended  time.Time
 }
 
 // begin starts a turn.
 func (s *Standby) begin() *turn {
-	return &turn{s: s, now: time.Now(), before: map[*server]kept{}}
+	return &turn{s: s, now: time.Now(), before: map[*server]former{}, self: s.self}
 }
 
 // step takes an event to the machine and gathers what follows.
@@ -52,7 +58,7 @@ func (t *turn) step(v *server, e monitor.Event, by plan.Actor) {
 	}
 	v.facts = next
 	if was.Role != next.Role || was.Mode != next.Mode {
-		t.after(t.s.retarget)
+		t.aim = true
 	}
 	incident := next.Incident
 	if incident == "" {
@@ -66,7 +72,7 @@ func (t *turn) step(v *server, e monitor.Event, by plan.Actor) {
 // remember notes that the server changed, and how it was before.
 func (t *turn) remember(v *server) {
 	if _, ok := t.before[v]; !ok {
-		t.before[v] = kept{facts: v.facts, task: v.task, watch: v.watch, operation: v.operation}
+		t.before[v] = former{facts: v.facts, task: v.task, watch: v.watch, operation: v.operation, defended: v.defended}
 	}
 }
 
@@ -86,12 +92,31 @@ func (t *turn) note(e journal.Event, mail bool) {
 // after adds something to do once the turn is durable.
 func (t *turn) after(f func()) { t.acts = append(t.acts, f) }
 
+// again has f done in a later turn if this one cannot be written down: f takes
+// in what will not be said a second time.
+func (t *turn) again(f func(*turn)) {
+	t.fails = append(t.fails, func(error) {
+		s := t.s
+		s.retry = append(s.retry, func(t *turn) {
+			f(t)
+			t.again(f)
+		})
+		if n := len(s.retry) - patient; n > 0 {
+			s.log.Error("what could not be written down for long is forgotten", "count", n)
+			s.retry = s.retry[n:]
+		}
+	})
+}
+
+// patient is how much is kept that could not be written down.
+const patient = 1000
+
 // commit writes the turn down and carries its effects out. If it cannot be
 // written, the servers are put back as they were and nothing is done; what the
 // pings said is said again by the next ones.
 func (t *turn) commit(ctx context.Context) error {
 	for v := range t.before {
-		body, err := json.Marshal(v.facts.Kept)
+		body, err := json.Marshal(v.kept())
 		if err != nil {
 			return t.revert(err)
 		}
@@ -100,8 +125,10 @@ func (t *turn) commit(ctx context.Context) error {
 		}
 		t.batch.Facts[v.config.Name] = body
 	}
+	var events []journal.Event
 	if len(t.batch.Events)+len(t.batch.Facts)+len(t.batch.Operations)+len(t.batch.Values) > 0 {
-		events, err := t.s.deps.Journal.Commit(ctx, t.batch)
+		var err error
+		events, err = t.s.deps.Journal.Commit(ctx, t.batch)
 		t.s.written(err)
 		if err != nil {
 			return t.revert(err)
@@ -109,25 +136,42 @@ func (t *turn) commit(ctx context.Context) error {
 		if n := len(events); n > 0 {
 			t.s.seq.Store(events[n-1].Seq)
 		}
-		for _, e := range events {
-			t.s.log.Info(e.Message, "kind", e.Kind, "server", e.Server, "reason", e.Reason, "incident", e.Incident)
-		}
 	}
 	for _, act := range t.acts {
 		act()
+	}
+	if t.aim {
+		t.s.retarget()
+	}
+	if len(t.acts) > 0 {
+		runtime.Gosched() // What was begun goes first.
+	}
+	// Whoever reads the log can wait; the users of a dead primary do.
+	for _, e := range events {
+		t.s.log.Info(e.Message, "kind", e.Kind, "server", e.Server, "reason", e.Reason, "incident", e.Incident)
 	}
 	return nil
 }
 
 // revert undoes a turn that could not be written down. The counters stay: the
-// primary has been silent all the same.
+// primary has been silent all the same. But what was said in this turn was not
+// said, and has to be said again.
 func (t *turn) revert(err error) error {
 	for v, was := range t.before {
 		v.facts.Kept = was.facts.Kept
-		v.facts.Warned, v.facts.UnknownAlerted = was.facts.Warned, was.facts.UnknownAlerted
-		v.facts.Claim = was.facts.Claim
-		v.task, v.watch, v.operation = was.task, was.watch, was.operation
+		v.facts.Warned, v.facts.UnknownAlerted, v.facts.LateNoted = was.facts.Warned, was.facts.UnknownAlerted, was.facts.LateNoted
+		v.facts.Claim, v.facts.Frozen = was.facts.Claim, was.facts.Frozen
+		v.facts.Paths = slices.Clone(v.facts.Paths) // a snapshot may look at the others
+		for i := range min(len(v.facts.Paths), len(was.facts.Paths)) {
+			v.facts.Paths[i].Dead = was.facts.Paths[i].Dead
+		}
+		v.facts.Probes = slices.Clone(v.facts.Probes)
+		for i := range v.facts.Probes {
+			v.facts.Probes[i].Told = i < len(was.facts.Probes) && was.facts.Probes[i].Told
+		}
+		v.task, v.watch, v.operation, v.defended = was.task, was.watch, was.operation, was.defended
 	}
+	t.s.self.revert(t.self)
 	for _, fail := range t.fails {
 		fail(err)
 	}

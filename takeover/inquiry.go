@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,6 +16,7 @@ const Questions = 3
 // A Found is what asking for an address has brought so far.
 type Found struct {
 	Asked      int       // questions sent since Begin
+	Unanswered int       // those of them that were sent since the last answer
 	FirstAsked time.Time // the first of them
 	LastAsked  time.Time // the last of them
 	Answered   time.Time // when the last answer came, zero if none has
@@ -28,24 +30,27 @@ type Found struct {
 // questions.
 type Inquiry struct {
 	ask    func(netip.Addr) error
-	report func(netip.Addr, Found)
+	report func(ip netip.Addr, f Found, answered bool)
 
 	mu    sync.Mutex
 	under map[netip.Addr]*question
 	wake  chan struct{}
 }
 
-// question is one address that is being asked for.
+// question is one address that is being asked for: since Begin and until End, or
+// by somebody who asks afresh, or both at a time.
 type question struct {
 	Found
-	spacing time.Duration
-	next    time.Time
-	heard   chan struct{} // closed when an answer comes
+	begun     bool
+	spacing   time.Duration
+	next      time.Time
+	listening []chan string // of those who ask afresh: who answered
 }
 
 // NewInquiry returns an inquiry that sends its questions with ask. Every
-// question sent and every answer heard is reported, without a lock held.
-func NewInquiry(ask func(netip.Addr) error, report func(netip.Addr, Found)) *Inquiry {
+// question sent and every answer heard is reported, and which of both it is,
+// without a lock held.
+func NewInquiry(ask func(netip.Addr) error, report func(ip netip.Addr, f Found, answered bool)) *Inquiry {
 	return &Inquiry{ask: ask, report: report, under: map[netip.Addr]*question{}, wake: make(chan struct{}, 1)}
 }
 
@@ -53,30 +58,45 @@ func NewInquiry(ask func(netip.Addr) error, report func(netip.Addr, Found)) *Inq
 // is asked for already, only the spacing changes.
 func (q *Inquiry) Begin(ip netip.Addr, spacing time.Duration) {
 	q.mu.Lock()
-	if u, ok := q.under[ip]; ok {
-		u.spacing = spacing
+	u := q.about(ip)
+	switch {
+	case u.begun:
 		u.next = earlier(u.next, time.Now().Add(spacing))
-	} else {
-		q.under[ip] = &question{spacing: spacing, next: time.Now(), heard: make(chan struct{})}
+	default:
+		u.Found, u.begun, u.next = Found{}, true, time.Now()
 	}
+	u.spacing = spacing
 	q.mu.Unlock()
 	q.poke()
 }
 
-// Slow changes the spacing of an address that is asked for already.
-func (q *Inquiry) Slow(ip netip.Addr, spacing time.Duration) {
-	q.mu.Lock()
-	if u, ok := q.under[ip]; ok {
-		u.spacing = spacing
+// about returns the question about an address, made if there is none. The caller
+// holds the lock.
+func (q *Inquiry) about(ip netip.Addr) *question {
+	u, ok := q.under[ip]
+	if !ok {
+		u = &question{}
+		q.under[ip] = u
 	}
-	q.mu.Unlock()
+	return u
 }
 
-// End stops asking for the address and forgets what was found.
+// End stops asking for the address and forgets what was found. Who asks for it
+// afresh goes on.
 func (q *Inquiry) End(ip netip.Addr) {
 	q.mu.Lock()
-	delete(q.under, ip)
-	q.mu.Unlock()
+	defer q.mu.Unlock()
+	if u, ok := q.under[ip]; ok {
+		u.Found, u.begun = Found{}, false
+		q.drop(ip, u)
+	}
+}
+
+// drop forgets a question that nobody asks any more. The caller holds the lock.
+func (q *Inquiry) drop(ip netip.Addr, u *question) {
+	if !u.begun && len(u.listening) == 0 {
+		delete(q.under, ip)
+	}
 }
 
 // Found returns what asking for the address has brought, zero if it is not
@@ -99,19 +119,23 @@ func (q *Inquiry) Heard(ip netip.Addr, mac string, at time.Time) {
 		q.mu.Unlock()
 		return
 	}
-	u.Answered, u.MAC = at, mac
-	close(u.heard)
-	u.heard = make(chan struct{})
+	u.Answered, u.MAC, u.Unanswered = at, mac, 0
+	for _, l := range u.listening {
+		select {
+		case l <- mac:
+		default: // it has heard already
+		}
+	}
 	found := u.Found
 	q.mu.Unlock()
-	q.report(ip, found)
+	q.report(ip, found, true)
 }
 
 // Silent reports whether the address has been asked for often enough since
 // Begin, and has been silent for the given time.
 func (q *Inquiry) Silent(ip netip.Addr, spacing, quiet time.Duration) (Found, bool) {
 	f := q.Found(ip)
-	return f, f.Err == nil && f.Asked >= Questions && time.Since(f.LastAsked) < 2*spacing+time.Second &&
+	return f, f.Err == nil && f.Unanswered >= Questions && time.Since(f.LastAsked) < 2*spacing+time.Second &&
 		(f.Answered.IsZero() || time.Since(f.Answered) >= quiet)
 }
 
@@ -128,36 +152,51 @@ func (q *Inquiry) Free(ctx context.Context, ip netip.Addr, spacing, quiet time.D
 
 // Afresh asks for the address Questions times, whatever was found before.
 func (q *Inquiry) Afresh(ctx context.Context, ip netip.Addr, spacing time.Duration) (Found, error) {
-	q.mu.Lock()
-	u, ok := q.under[ip]
-	if !ok {
-		// Begun here and now; ended again below.
-		u = &question{spacing: time.Hour, next: time.Now().Add(time.Hour), heard: make(chan struct{})}
-		q.under[ip] = u
-		defer q.End(ip)
-	}
-	heard := u.heard
-	q.mu.Unlock()
+	heard := make(chan string, 1)
+	q.listen(ip, heard)
+	defer q.unlisten(ip, heard)
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for asked := 0; ; {
 		select {
 		case <-ctx.Done():
-			return q.Found(ip), ctx.Err()
-		case <-heard:
-			f := q.Found(ip)
-			return f, &HeldError{IP: ip, MAC: f.MAC}
+			return q.Found(ip), context.Cause(ctx)
+		case mac := <-heard:
+			return q.Found(ip), &HeldError{IP: ip, MAC: mac}
 		case <-timer.C:
-			if asked == Questions {
+		}
+		if asked == Questions {
+			select {
+			case mac := <-heard: // in the last instant
+				return q.Found(ip), &HeldError{IP: ip, MAC: mac}
+			default:
 				return q.Found(ip), nil
 			}
-			if err := q.question(ip); err != nil {
-				return q.Found(ip), fmt.Errorf("ask for %s: %w", ip, err)
-			}
-			asked++
-			timer.Reset(spacing)
 		}
+		if err := q.question(ip); err != nil {
+			return q.Found(ip), fmt.Errorf("ask for %s: %w", ip, err)
+		}
+		asked++
+		timer.Reset(spacing)
+	}
+}
+
+// listen has the answers about an address told to heard as well.
+func (q *Inquiry) listen(ip netip.Addr, heard chan string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	u := q.about(ip)
+	u.listening = append(u.listening, heard)
+}
+
+// unlisten ends it.
+func (q *Inquiry) unlisten(ip netip.Addr, heard chan string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if u, ok := q.under[ip]; ok {
+		u.listening = slices.DeleteFunc(u.listening, func(l chan string) bool { return l == heard })
+		q.drop(ip, u)
 	}
 }
 
@@ -186,7 +225,9 @@ func (q *Inquiry) due() time.Duration {
 	defer q.mu.Unlock()
 	next := time.Now().Add(time.Hour)
 	for _, u := range q.under {
-		next = earlier(next, u.next)
+		if u.begun {
+			next = earlier(next, u.next)
+		}
 	}
 	return max(time.Until(next), 0)
 }
@@ -198,7 +239,7 @@ func (q *Inquiry) take() []netip.Addr {
 	var ips []netip.Addr
 	now := time.Now()
 	for ip, u := range q.under {
-		if !u.next.After(now) {
+		if u.begun && !u.next.After(now) {
 			u.next = now.Add(u.spacing)
 			ips = append(ips, ip)
 		}
@@ -218,6 +259,7 @@ func (q *Inquiry) question(ip netip.Addr) error {
 	u.Err = err
 	if err == nil {
 		u.Asked++
+		u.Unanswered++
 		u.LastAsked = time.Now()
 		if u.FirstAsked.IsZero() {
 			u.FirstAsked = u.LastAsked
@@ -225,7 +267,7 @@ func (q *Inquiry) question(ip netip.Addr) error {
 	}
 	found := u.Found
 	q.mu.Unlock()
-	q.report(ip, found)
+	q.report(ip, found, false)
 	return err
 }
 

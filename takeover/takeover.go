@@ -231,7 +231,9 @@ func (s Server) assume(p Parts) plan.Step {
 		Do: func(ctx context.Context) (string, error) {
 			for _, a := range s.Addresses {
 				if err := p.Holder.Assume(ctx, s.Link, a); err != nil {
-					return "", err
+					// All or none, also where a failed takeover is kept: an address
+					// without the others is of no use to anybody.
+					return "", errors.Join(err, s.dropAll(context.WithoutCancel(ctx), p))
 				}
 			}
 			return s.addresses() + " held on " + s.Link, nil

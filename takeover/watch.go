@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -15,8 +16,14 @@ type Watch struct {
 	Server  Server
 	Parts   Parts
 	Network Network
-	Every   time.Duration // between two looks at the stand-in; zero: DefaultLook
-	Report  func(Sighting)
+	Report  func(Sighting) // called from two goroutines
+
+	// Incomplete says that the takeover stopped on the way and was kept: what is
+	// held is looked after, what is not held is not taken, and the stand-in is
+	// left to the operator.
+	Incomplete bool
+
+	revived bool // the last restart of the stand-in succeeded
 }
 
 // DefaultLook is the time between two looks at the stand-in.
@@ -35,6 +42,9 @@ const DefendEvery = time.Second
 // Restarts is how often a stand-in that died is started again before the
 // operator is called.
 const Restarts = 3
+
+// Calm is how long a stand-in has to run until its deaths are forgotten.
+const Calm = 5 * time.Minute
 
 // Network is what the kernel says about links and addresses.
 type Network interface {
@@ -66,54 +76,80 @@ const (
 // Run watches until the context ends. The announcements of the takeover itself
 // are taken up where since says that they began.
 func (w *Watch) Run(ctx context.Context, since time.Time, next func(since time.Duration) time.Duration) error {
-	look := w.Every
-	if look == 0 {
-		look = DefaultLook
+	// Looking at a stand-in, and starting it, may take minutes; the addresses do
+	// not wait for it.
+	var standIn sync.WaitGroup
+	if !w.Incomplete {
+		standIn.Go(func() { w.attend(ctx) })
 	}
-	looks := time.NewTicker(look)
-	defer looks.Stop()
-	announce := time.NewTimer(next(time.Since(since)))
-	defer announce.Stop()
-	if w.Server.Assume {
-		for _, a := range w.Server.Addresses {
-			w.Parts.Inquiry.Begin(a.Addr(), ProbeEvery)
-			defer w.Parts.Inquiry.End(a.Addr())
+	w.keep(ctx, w.addresses(), since, next)
+	standIn.Wait()
+	return nil
+}
+
+// addresses are those that are looked after.
+func (w *Watch) addresses() []netip.Prefix {
+	switch {
+	case !w.Server.Assume:
+		return nil
+	case !w.Incomplete:
+		return w.Server.Addresses
+	}
+	var held []netip.Prefix
+	for _, a := range w.Server.Addresses {
+		if w.Parts.Holder.Holds(a.Addr()) {
+			held = append(held, a)
 		}
 	}
+	return held
+}
+
+// keep looks after the addresses.
+func (w *Watch) keep(ctx context.Context, addresses []netip.Prefix, since time.Time, next func(since time.Duration) time.Duration) {
+	if len(addresses) == 0 {
+		<-ctx.Done()
+		return
+	}
+	for _, a := range addresses {
+		w.Parts.Inquiry.Begin(a.Addr(), ProbeEvery)
+		defer w.Parts.Inquiry.End(a.Addr())
+	}
 	up, mac := w.Network.Link(w.Server.Link)
-	deaths := 0
 	changed := w.Network.Changed()
+	anew := func(up bool, mac string) {
+		// The neighbours' caches and the switch's table are out of date: begin
+		// the announcements anew.
+		since = time.Now()
+		w.announce(addresses)
+		w.Report(Sighting{Kind: Reannounced, MAC: mac, Detail: fmt.Sprintf("link %s, up %t", w.Server.Link, up)})
+	}
+	if w.restore(ctx, addresses) { // it was removed while nobody watched
+		anew(up, mac)
+	}
+	announce := time.NewTimer(next(time.Since(since)))
+	defer announce.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-announce.C:
-			w.announce()
+			w.announce(addresses)
 			announce.Reset(next(time.Since(since)))
 		case <-changed:
 			changed = w.Network.Changed()
 			nowUp, nowMAC := w.Network.Link(w.Server.Link)
-			if w.restore(ctx) || (nowUp && !up) || nowMAC != mac {
-				// The neighbours' caches and the switch's table are out of
-				// date: begin the announcements anew.
-				since = time.Now()
-				w.announce()
+			if w.restore(ctx, addresses) || (nowUp && !up) || nowMAC != mac {
+				anew(nowUp, nowMAC)
 				announce.Reset(next(0))
-				w.Report(Sighting{Kind: Reannounced, MAC: nowMAC, Detail: fmt.Sprintf("link %s, up %t", w.Server.Link, nowUp)})
 			}
 			up, mac = nowUp, nowMAC
-		case <-looks.C:
-			deaths = w.look(ctx, deaths)
 		}
 	}
 }
 
 // announce tells the neighbours of every address that is really held.
-func (w *Watch) announce() {
-	if !w.Server.Assume {
-		return
-	}
-	for _, a := range w.Server.Addresses {
+func (w *Watch) announce(addresses []netip.Prefix) {
+	for _, a := range addresses {
 		if w.Parts.Holder.Holds(a.Addr()) {
 			// A failure is not reported: the link is watched, and the next
 			// announcement is a minute away at most.
@@ -123,11 +159,8 @@ func (w *Watch) announce() {
 }
 
 // restore puts back what somebody removed, and says whether it did.
-func (w *Watch) restore(ctx context.Context) (restored bool) {
-	if !w.Server.Assume {
-		return false
-	}
-	for _, a := range w.Server.Addresses {
+func (w *Watch) restore(ctx context.Context, addresses []netip.Prefix) (restored bool) {
+	for _, a := range addresses {
 		if w.Parts.Holder.Holds(a.Addr()) || ctx.Err() != nil {
 			continue
 		}
@@ -144,29 +177,50 @@ func (w *Watch) restore(ctx context.Context) (restored bool) {
 	return restored
 }
 
-// look looks at the stand-in, starts it again if it died, and returns how
-// often it has died in a row.
-func (w *Watch) look(ctx context.Context, deaths int) int {
-	running, evidence, err := w.Parts.StandIn.Running(ctx)
-	if ctx.Err() != nil || err != nil {
-		return deaths // nobody can tell
+// attend looks at the stand-in until the context ends.
+func (w *Watch) attend(ctx context.Context) {
+	looks := time.NewTicker(DefaultLook)
+	defer looks.Stop()
+	deaths, died := 0, time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-looks.C:
+		}
+		running, evidence, err := w.Parts.StandIn.Running(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil: // nobody can tell
+		case !running:
+			deaths, died = deaths+1, time.Now()
+			w.revive(ctx, deaths, evidence)
+		case time.Since(died) >= Calm:
+			deaths = 0
+		}
 	}
-	if running {
-		return 0
-	}
-	deaths++
-	if deaths > Restarts {
-		return deaths // the operator was called
+}
+
+// revive starts a stand-in again that died, for the deaths-th time in a row. One
+// that goes on dying, or cannot be started, is left to the operator, who is
+// called.
+func (w *Watch) revive(ctx context.Context, deaths int, evidence string) {
+	switch {
+	case deaths == Restarts+1 && w.revived:
+		w.Report(Sighting{Kind: StandInFails, Detail: fmt.Sprintf("started again %d times: %s", Restarts, evidence)})
+		return
+	case deaths > Restarts:
+		return
 	}
 	w.Report(Sighting{Kind: StandInDied, Detail: evidence})
-	if err := w.restart(ctx); err != nil {
-		if ctx.Err() == nil && deaths == Restarts {
-			w.Report(Sighting{Kind: StandInFails, Err: err, Detail: err.Error()})
-		}
-		return deaths
+	err := w.restart(ctx)
+	w.revived = err == nil
+	if w.revived {
+		w.Report(Sighting{Kind: StandInRestarts, Detail: evidence})
+	} else if ctx.Err() == nil && deaths == Restarts {
+		w.Report(Sighting{Kind: StandInFails, Err: err, Detail: err.Error()})
 	}
-	w.Report(Sighting{Kind: StandInRestarts, Detail: evidence})
-	return deaths
 }
 
 // restart starts the stand-in and waits until it is ready.

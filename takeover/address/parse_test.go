@@ -35,16 +35,31 @@ var frameCases = []struct {
 	want        Claim
 	why         dropReason
 }{
-	{"ARP request claims its sender", etherARP + "0001 0800 06 04 0001 02fa00000001 0a63000b 000000000000 0a630001",
-		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:01")}, kept},
-	{"ARP reply", etherARP + "0001 0800 06 04 0002 02fa00000001 0a63000b 02fa00000002 0a630001",
-		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:01")}, kept},
-	{"the sender of the packet counts, not that of the frame", etherARP + "0001 0800 06 04 0002 02fa00000009 0a63000b 02fa00000002 0a630001",
-		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:09")}, kept},
-	{"ARP probe wants its target", etherARP + "0001 0800 06 04 0001 02fa00000001 00000000 000000000000 0a63000b",
-		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:01"), Probe: true}, kept},
-	{"padded", etherARP + "0001 0800 06 04 0001 02fa00000001 0a63000b 000000000000 0a630001" + strings.Repeat("00", 18),
-		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:01")}, kept},
+	{
+		"ARP request claims its sender", etherARP + "0001 0800 06 04 0001 02fa00000001 0a63000b 000000000000 0a630001",
+		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:01")},
+		kept,
+	},
+	{
+		"ARP reply", etherARP + "0001 0800 06 04 0002 02fa00000001 0a63000b 02fa00000002 0a630001",
+		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:01")},
+		kept,
+	},
+	{
+		"the sender of the packet counts, not that of the frame", etherARP + "0001 0800 06 04 0002 02fa00000009 0a63000b 02fa00000002 0a630001",
+		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:09")},
+		kept,
+	},
+	{
+		"ARP probe wants its target", etherARP + "0001 0800 06 04 0001 02fa00000001 00000000 000000000000 0a63000b",
+		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:01"), Probe: true},
+		kept,
+	},
+	{
+		"padded", etherARP + "0001 0800 06 04 0001 02fa00000001 0a63000b 000000000000 0a630001" + strings.Repeat("00", 18),
+		Claim{IP: ip("10.99.0.11"), MAC: hw("02:fa:00:00:00:01")},
+		kept,
+	},
 	{"probe for nothing", etherARP + "0001 0800 06 04 0001 02fa00000001 00000000 000000000000 00000000", Claim{}, dropAddress},
 	{"reply from nobody", etherARP + "0001 0800 06 04 0002 02fa00000001 00000000 000000000000 0a63000b", Claim{}, dropAddress},
 	{"sender is a group", etherARP + "0001 0800 06 04 0002 02fa00000001 e0000001 000000000000 0a63000b", Claim{}, dropAddress},
@@ -64,14 +79,26 @@ var frameCases = []struct {
 	{"VLAN tag cut off", "ffffffffffff 02fa00000001 8100 00", Claim{}, dropTruncated},
 	{"IPv4", "ffffffffffff 02fa00000001 0800 | 45000000", Claim{}, dropOtherType},
 
-	{"advertisement", etherIP6 + "60000000 0020 3a ff" + fromLL + toGroup + "| 88000000 20000000 " + service6 + "0201 02fa00000007",
-		Claim{IP: ip("fd00:99::32"), MAC: hw("02:fa:00:00:00:07")}, kept},
-	{"advertisement without the option", etherIP6 + "60000000 0018 3a ff" + fromLL + toGroup + "| 88000000 20000000 " + service6,
-		Claim{IP: ip("fd00:99::32"), MAC: hw("02:fa:00:00:00:01")}, kept},
-	{"solicitation claims its source", etherIP6 + "60000000 0020 3a ff" + service6 + toGroup + "| 87000000 00000000 " + fromLL + "0101 02fa00000007",
-		Claim{IP: ip("fd00:99::32"), MAC: hw("02:fa:00:00:00:07")}, kept},
-	{"duplicate address detection", etherIP6 + "60000000 0018 3a ff" + fromNone + toGroup + "| 87000000 00000000 " + service6,
-		Claim{IP: ip("fd00:99::32"), MAC: hw("02:fa:00:00:00:01"), Probe: true}, kept},
+	{
+		"advertisement", etherIP6 + "60000000 0020 3a ff" + fromLL + toGroup + "| 88000000 20000000 " + service6 + "0201 02fa00000007",
+		Claim{IP: ip("fd00:99::32"), MAC: hw("02:fa:00:00:00:07")},
+		kept,
+	},
+	{
+		"advertisement without the option", etherIP6 + "60000000 0018 3a ff" + fromLL + toGroup + "| 88000000 20000000 " + service6,
+		Claim{IP: ip("fd00:99::32"), MAC: hw("02:fa:00:00:00:01")},
+		kept,
+	},
+	{
+		"solicitation claims its source", etherIP6 + "60000000 0020 3a ff" + service6 + toGroup + "| 87000000 00000000 " + fromLL + "0101 02fa00000007",
+		Claim{IP: ip("fd00:99::32"), MAC: hw("02:fa:00:00:00:07")},
+		kept,
+	},
+	{
+		"duplicate address detection", etherIP6 + "60000000 0018 3a ff" + fromNone + toGroup + "| 87000000 00000000 " + service6,
+		Claim{IP: ip("fd00:99::32"), MAC: hw("02:fa:00:00:00:01"), Probe: true},
+		kept,
+	},
 	{"duplicate address detection to one host", etherIP6 + "60000000 0018 3a ff" + fromNone + service6 + "| 87000000 00000000 " + service6, Claim{}, dropMalformed},
 	{"through a router", etherIP6 + "60000000 0018 3a fe" + fromLL + toGroup + "| 88000000 20000000 " + service6, Claim{}, dropHopLimit},
 	{"code is not zero", etherIP6 + "60000000 0018 3a ff" + fromLL + toGroup + "| 88010000 20000000 " + service6, Claim{}, dropMalformed},

@@ -67,7 +67,8 @@ func TestVerify(t *testing.T) {
 		{"answers when introduced", []netip.Addr{ip("10.99.0.2")}, Verified, []Answer{{ip("10.99.0.2"), true, true, mac, "answered"}}},
 		{"silent", []netip.Addr{ip("10.99.0.3")}, Failed, []Answer{{ip("10.99.0.3"), false, true, nil, "no answer"}}},
 		{"one of them answers", []netip.Addr{ip("10.99.0.3"), ip("10.99.0.1")}, Verified, []Answer{
-			{ip("10.99.0.3"), false, true, nil, "no answer"}, {ip("10.99.0.1"), true, false, mac, "answered"}}},
+			{ip("10.99.0.3"), false, true, nil, "no answer"}, {ip("10.99.0.1"), true, false, mac, "answered"},
+		}},
 		{"cannot be pinged", []netip.Addr{ip("10.99.0.66")}, Failed, []Answer{{ip("10.99.0.66"), false, false, nil, "operation not permitted"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

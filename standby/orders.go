@@ -1,0 +1,185 @@
+package standby
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"failoverd/journal"
+	"failoverd/monitor"
+	"failoverd/plan"
+	"failoverd/status"
+)
+
+// mayFailover refuses an operator's takeover that is out of place.
+func (s *Standby) mayFailover(v *server) error {
+	name := v.config.Name
+	if r, ok := s.running(v); ok {
+		return busy(v, r)
+	}
+	if v.facts.Role == monitor.StandingIn && v.facts.Incomplete == "" {
+		return &status.Refusal{Code: status.WrongState, Detail: "the standby stands in for " + name + " already", Try: "failoverd status " + name}
+	}
+	return nil
+}
+
+// mayRelease refuses a release that is out of place.
+func (s *Standby) mayRelease(v *server) error {
+	name := v.config.Name
+	if r, ok := s.running(v); ok {
+		return busy(v, r)
+	}
+	if v.facts.Role != monitor.StandingIn {
+		return &status.Refusal{
+			Code: status.WrongState, Detail: fmt.Sprintf("the standby does not stand in for %s (it is %s)", name, v.facts.Role),
+			Try: "failoverd status " + name,
+		}
+	}
+	return nil
+}
+
+// Failover takes the server over by order of an operator.
+func (s *Standby) Failover(ctx context.Context, name string, o status.Order) (plan.Record, error) {
+	_, err := consult(ctx, s, func(*turn) (none, error) {
+		v, err := s.find(name)
+		if err != nil {
+			return none{}, err
+		}
+		return none{}, s.mayFailover(v)
+	})
+	if err != nil {
+		return plan.Record{}, err
+	}
+	preview, err := s.Preview(ctx, name, "takeover", o)
+	if err != nil {
+		return plan.Record{}, err
+	}
+	if preview.Refused {
+		return plan.Record{}, s.refusedBy(ctx, name, o, preview)
+	}
+	return s.operation(ctx, name, o, monitor.FailoverOrdered, func(v *server) error {
+		if _, err := s.draw("takeover", s.sketch(v, v.plans(o, true))); err != nil {
+			return refuse(status.NotAvailable, err.Error())
+		}
+		return s.mayFailover(v)
+	})
+}
+
+// Release gives the server's role back by order of an operator.
+func (s *Standby) Release(ctx context.Context, name string, o status.Order) (plan.Record, error) {
+	return s.operation(ctx, name, o, monitor.ReleaseOrdered, s.mayRelease)
+}
+
+// operation has an operation begun, and returns its record once it is durable.
+func (s *Standby) operation(ctx context.Context, name string, o status.Order, kind monitor.Kind, may func(*server) error) (plan.Record, error) {
+	id, err := order(ctx, s, func(t *turn) (string, error) {
+		v, err := s.find(name)
+		if err != nil {
+			return "", err
+		}
+		if err := may(v); err != nil {
+			return "", err
+		}
+		before := v.operation
+		t.order = o
+		t.step(v, monitor.Event{Kind: kind, By: o.By.Name, Reason: o.Reason}, o.By)
+		t.order = status.Order{}
+		if v.operation == before {
+			return "", &status.Refusal{
+				Code: status.WrongState, Detail: fmt.Sprintf("the standby is %s for %s", v.facts.Role, name), Try: "failoverd status " + name,
+			}
+		}
+		return v.operation, nil
+	})
+	if err != nil {
+		return plan.Record{}, err
+	}
+	return s.operations.get(ctx, id)
+}
+
+// refusedBy is the refusal that the checks of a preview amount to. It is in the
+// history: somebody wanted to, and was not let.
+func (s *Standby) refusedBy(ctx context.Context, name string, o status.Order, p status.Preview) error {
+	r := &status.Refusal{Code: status.ChecksFailed, Detail: name + " is not taken over", Checks: p.Checks}
+	accept := ""
+	for _, c := range p.Checks {
+		if c.Result == "critical" && !o.Accepts(c.Accept) {
+			r.Detail = fmt.Sprintf("%s is not taken over: %s: %s", name, c.Name, c.Value)
+			if c.Accept != "" {
+				accept += " --accept " + c.Accept
+			}
+		}
+	}
+	if accept != "" {
+		r.Try = "failoverd failover " + name + accept
+	}
+	_, err := order(ctx, s, func(t *turn) (none, error) {
+		v, err := s.find(name)
+		if err != nil {
+			return none{}, err
+		}
+		t.note(journal.Event{
+			Kind: "decision.refused", Severity: "warning", Server: name, Incident: v.facts.Incident, Actor: actor(o.By),
+			Message: "the order of " + o.By.Name + " to take " + name + " over was refused", Reason: r.Detail,
+		}, false)
+		return none{}, nil
+	})
+	if err != nil {
+		s.log.Warn("a refused order is not in the history", "server", name, "err", err)
+	}
+	return r
+}
+
+// Operation returns the record of an operation.
+func (s *Standby) Operation(ctx context.Context, id string) (plan.Record, error) {
+	return s.operations.get(ctx, id)
+}
+
+// Operations returns the last operations, newest first.
+func (s *Standby) Operations(ctx context.Context, name string, limit int) ([]plan.Record, error) {
+	ops, err := s.deps.Journal.Operations(ctx, journal.OperationQuery{Server: name, Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	records := make([]plan.Record, 0, len(ops))
+	for _, op := range ops {
+		r, err := s.operations.get(ctx, op.ID)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	slices.SortStableFunc(records, func(a, b plan.Record) int { return b.Started.Compare(a.Started) })
+	return records, nil
+}
+
+// Cancel asks an operation that runs to stop and to undo what it did.
+func (s *Standby) Cancel(ctx context.Context, id string, o status.Order) (plan.Record, error) {
+	r, err := s.operations.get(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	_, err = order(ctx, s, func(t *turn) (none, error) {
+		v, err := s.find(r.Server)
+		if err != nil {
+			return none{}, err
+		}
+		task := v.task
+		if task == nil || task.id != id {
+			return none{}, &status.Refusal{
+				Code: status.WrongState, Detail: fmt.Sprintf("operation %s has ended: there is nothing to cancel", id), Try: "failoverd operations",
+			}
+		}
+		t.note(journal.Event{
+			Kind: r.Kind + ".cancelled", Severity: "warning", Server: r.Server, Incident: v.facts.Incident, Operation: id, Actor: actor(o.By),
+			Message: fmt.Sprintf("%s cancels the %s of %s", o.By.Name, r.Kind, r.Server), Reason: o.Reason,
+		}, false)
+		t.after(func() { task.cancel(errors.Join(plan.ErrCancelled, fmt.Errorf("by %s", o.By.Name))) })
+		return none{}, nil
+	})
+	if err != nil {
+		return r, err
+	}
+	return s.operations.get(ctx, id)
+}

@@ -1,0 +1,98 @@
+package standby
+
+import (
+	"fmt"
+
+	"failoverd/monitor"
+	"failoverd/status"
+)
+
+// sentence says in one line who serves this server's users and why, and which
+// command helps.
+func (v *sight) sentence() (summary, next string) {
+	f, name := &v.facts, v.config.Name
+	switch {
+	case f.Role == monitor.StandingIn && f.Incomplete != "":
+		return fmt.Sprintf("the takeover stopped at %s; what was done is kept", f.Incomplete), "failoverd failover " + name
+	case f.Role == monitor.StandingIn && f.Claim != "":
+		return fmt.Sprintf("the standby stands in since %s; %s claims the address", hm(f.RoleSince), f.Claim), "failoverd explain " + name
+	case f.Role == monitor.StandingIn && f.Health == monitor.OK && !f.LastAnswer.IsZero():
+		return fmt.Sprintf("the standby stands in since %s; the primary answers again", hm(f.RoleSince)), "failoverd release " + name
+	case f.Role == monitor.StandingIn:
+		return "the standby stands in since " + hm(f.RoleSince), "failoverd release " + name
+	case f.Role == monitor.TakingOver:
+		return "the standby is taking over", "failoverd operation watch " + v.operation
+	case f.Role == monitor.Releasing:
+		return "the standby is releasing", "failoverd operation watch " + v.operation
+	case f.Mode != monitor.Active:
+		text := fmt.Sprintf("%s by %s since %s", f.Mode, f.Wish.By, hm(f.Wish.Since))
+		if !f.Wish.Until.IsZero() {
+			text += " until " + hm(f.Wish.Until)
+		}
+		if f.Wish.Reason != "" {
+			text += fmt.Sprintf(": %q", f.Wish.Reason)
+		}
+		return text + "; no takeover will happen", "failoverd resume " + name
+	case f.State() == monitor.StateFailure && f.Hold.Code == monitor.Released:
+		return "released: waiting for the primary to answer", "failoverd show " + name
+	case f.State() == monitor.StateFailure:
+		why := "not decided yet"
+		if f.Hold.Code != monitor.NoHold {
+			why = f.Hold.Reason
+		}
+		return "DOWN, and nobody serves: " + why, helpFor(f.Hold.Code, name)
+	case f.Hold.Code == monitor.Isolated:
+		return f.Hold.Reason, "failoverd events --since 1h"
+	case f.Health == monitor.Suspect && f.Misses > 0:
+		return fmt.Sprintf("%d of %d pings missed", f.Misses, f.Limit(v.policy)), "failoverd show " + name
+	case f.Health == monitor.Suspect:
+		return "suspect: a probe fails, or nothing could be asked", "failoverd show " + name
+	case f.LastAnswer.IsZero():
+		return "not asked yet", ""
+	}
+	return "the primary serves", ""
+}
+
+// helpFor is the command that helps against a hold.
+func helpFor(c monitor.Code, name string) string {
+	switch c {
+	case monitor.Manual, monitor.GaveUp:
+		return "failoverd failover " + name
+	case monitor.Unstable:
+		return "failoverd resume " + name
+	case monitor.AddressInUse, monitor.Conflict:
+		return "failoverd failover " + name + " --accept address-in-use"
+	}
+	return "failoverd explain " + name
+}
+
+// actions says what can be ordered of a server, and why not the rest.
+func (v *sight) actions() []status.Action {
+	f := &v.facts
+	busy := ""
+	if v.busy {
+		busy = "operation " + v.operation + " is running"
+	}
+	list := []status.Action{}
+	add := func(name string, reasons ...string) {
+		why := ""
+		for _, r := range reasons {
+			if r != "" && why == "" {
+				why = r
+			}
+		}
+		list = append(list, status.Action{Name: name, Allowed: why == "", WhyNot: why})
+	}
+	when := func(b bool, why string) string {
+		if b {
+			return why
+		}
+		return ""
+	}
+	add("suspend", when(f.Mode == monitor.Suspended, "it is suspended already"), busy)
+	add("resume", when(f.Mode == monitor.Active && f.Acknowledged && f.Hold.Code == monitor.NoHold, "it is watched, and nothing waits to be acknowledged"))
+	add("stop", when(f.Mode == monitor.Stopped, "it is stopped already"), when(f.Role != monitor.StandingBy, "release it first"), busy)
+	add("failover", when(f.Role == monitor.StandingIn && f.Incomplete == "", "the standby stands in already"), busy)
+	add("release", when(f.Role != monitor.StandingIn, "the standby does not stand in"), busy)
+	return list
+}
