@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 
-.PHONY: all build demo test race lint fuzz bench-takeover bench-ping soak clean
+.PHONY: all build demo deps test race lint fuzz bench-takeover bench-ping soak clean
 
 all: build
 
@@ -16,8 +16,11 @@ build: ## bin/failoverd
 demo: build ## a primary dies and its service goes on, in a world of network namespaces
 	./bin/failoverd lab
 
+deps: ## the Debian packages and validators that the tests need, where they are missing
+	scripts/test-deps
+
 # -no-skip where the lab is required: what could not be run there was not tested.
-test: ## every test; FAILOVERD_LAB=require turns what cannot be run here into a failure
+test: deps ## every test; FAILOVERD_LAB=require turns what cannot be run here into a failure
 	go test -json -count=1 $(TESTFLAGS) ./... | go run -C tools ./testsum $(if $(filter require,$(FAILOVERD_LAB)),-no-skip)
 
 race: ## every test under the race detector
@@ -34,13 +37,13 @@ fuzz: ## every fuzz target, FUZZTIME each
 	scripts/fuzz $(FUZZTIME)
 
 bench-takeover: build ## beside keepalived and an administrator's script
-	go run ./bench/takeover
+	go run ./bench/takeover -parts race,rest
 
 bench-ping: build ## beside fping and an exporter
 	go run ./bench/ping
 
 soak: build ## losses and load, ten minutes each
-	go run ./bench/soak
+	go run ./bench/takeover -parts loss,busy
 
 clean:
 	rm -rf bin tools/openapi/node_modules
