@@ -108,7 +108,7 @@ func (t *turn) begin(v *server, p plan.Plan, k sketch, r plan.Record) {
 	t.note(journal.Event{
 		Kind: p.Kind + "." + verb, Severity: "info", Server: v.config.Name, Incident: v.facts.Incident, Operation: r.ID,
 		Actor: actor(r.By), Message: fmt.Sprintf("%s of %s %s", p.Kind, v.config.Name, verb), Reason: r.Reason,
-	}, false)
+	}, p.Kind == "takeover" && verb == "started" && r.By.Kind != "automatic") // an automatic one was announced as a failure
 	ctx, cancel := context.WithCancelCause(t.s.stop)
 	job := &task{id: r.ID, cancel: cancel, done: make(chan struct{})}
 	previous := v.watch

@@ -21,11 +21,12 @@ func (s *Standby) readiness(c *scene, v *sight) status.Readiness {
 	}
 	name := v.config.Name
 	add("monitored", f.Mode == monitor.Active, "critical", f.Mode.String(), "active", "failoverd resume "+name)
+	add("asked", !f.UnknownAlerted, "critical", orWord("it cannot be asked: nothing is decided about it", f.UnknownAlerted, "it can be asked"), "it can be asked", "failoverd show "+name)
 	add("link", up, "critical", fmt.Sprintf("%s is %s", orNone(v.link), upDown(up)), "up", "ip link show "+v.link)
 	settling := c.now.Before(c.settledAt)
 	add("settled", !settling, "warning", orWord(c.unsettled, settling, "settled"), "settled", "")
 	witness, value := c.witnessed(v)
-	add("witnesses", witness, "critical", value, "one answers", "failoverd config check")
+	add("witnesses", witness, "critical", value, "one answers", "failoverd explain "+name)
 	free := c.capacity - c.used
 	add("capacity", free > 0 || f.Role != monitor.StandingBy, "warning", fmt.Sprintf("%d of %d free", free, c.capacity), "1 free", "failoverd status")
 	journal := c.standby.Journal

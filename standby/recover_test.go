@@ -329,6 +329,11 @@ func TestEveryKindOfOpenOperation(t *testing.T) {
 				}
 				w.start()
 				w.pass(10 * time.Second)
+				acts := w.done()
+				assumed, started := slices.Index(acts, "assume 192.168.11.1"), slices.Index(acts, "start pbx")
+				if test.role == monitor.TakingOver && test.in && (assumed < 0 || assumed > started) {
+					t.Errorf("the address is not assumed anew before the rest is done: %v", acts)
+				}
 				if in := w.ends(); in != test.in {
 					t.Errorf("stands in: %t, want %t (%s)", in, test.in, w.of("pbx").Summary)
 				}

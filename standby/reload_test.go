@@ -3,6 +3,7 @@ package standby
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -130,6 +131,17 @@ func TestReloadOfAnAddress(t *testing.T) {
 		}
 		if f := seg.inquiry.Found(crm); f.Asked == 0 {
 			t.Error("the new address is not asked for")
+		}
+		// Another one that would be assumed, while it is being asked.
+		third := netip.MustParseAddr("192.168.11.9")
+		c.Takeover.ServiceAddresses = append(slices.Clone(c.Takeover.ServiceAddresses), netip.PrefixFrom(third, 32))
+		w.with(c)
+		if _, err := w.s.Reload(t.Context(), by("")); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		if f := seg.inquiry.Found(third); f.Asked == 0 {
+			t.Error("the address that came is not asked for")
 		}
 	})
 }

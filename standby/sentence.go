@@ -43,6 +43,8 @@ func (v *sight) sentence() (summary, next string) {
 		return "DOWN, and nobody serves: " + why, helpFor(f.Hold.Code, name)
 	case f.Hold.Code == monitor.Isolated:
 		return f.Hold.Reason, "failoverd events --since 1h"
+	case f.UnknownAlerted:
+		return "it cannot be asked: nothing is decided about it", "failoverd show " + name
 	case f.Health == monitor.Suspect && f.Misses > 0:
 		return fmt.Sprintf("%d of %d pings missed", f.Misses, f.Limit(v.policy)), "failoverd show " + name
 	case f.Health == monitor.Suspect:

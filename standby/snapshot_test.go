@@ -97,6 +97,40 @@ func TestAfterTheEndEveryoneIsAnswered(t *testing.T) {
 	})
 }
 
+// A step that does not heed the end is waited for, and nothing new is begun.
+func TestWhileItStopsNothingIsBegun(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, primary("pbx", pbx), primary("crm", crm))
+		w.conf.Standby.Capacity = 2
+		w.start()
+		open := w.shut("start pbx")
+		w.set(func() { w.stubborn = true })
+		w.pass(9 * time.Second)
+		w.dies(pbx)
+		w.pass(30 * time.Second)
+		w.dies(crm)
+		w.stop()
+		w.pass(25 * time.Second)
+		if _, err := w.s.Suspend(t.Context(), "crm", by("")); code(err) != status.NotAvailable {
+			t.Errorf("an order while it stops: %v", err)
+		}
+		w.pass(20 * time.Second)
+		if got := w.happened("decision.takeover"); got != 1 {
+			t.Errorf("%d takeovers were decided, want that of pbx", got)
+		}
+		select {
+		case err := <-w.ended:
+			t.Fatalf("it did not wait for its task: %v", err)
+		default:
+		}
+		open()
+		w.stopDaemon()
+		if w.facts("crm").Role != monitor.StandingBy {
+			t.Error("a takeover was begun while it stopped")
+		}
+	})
+}
+
 // breaks is a part that ends with an error.
 type breaks struct{ idle }
 

@@ -1,7 +1,9 @@
 package standby
 
 import (
+	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -141,8 +143,9 @@ func TestAJournalThatCanBeWrittenAgainIsFoundWithoutAnythingToWrite(t *testing.T
 		w := newWorld(t, primary("pbx", pbx)).start()
 		w.pass(9 * time.Second)
 		w.memory.breaks(errors.New("disk full"))
-		w.pinger.stalled(time.Minute)
-		w.pass(time.Second)
+		if _, err := w.s.Suspend(t.Context(), "pbx", by("")); code(err) != status.JournalUnwritable {
+			t.Fatal(err)
+		}
 		if w.s.Snapshot().Standby.Journal.OK {
 			t.Fatal("the journal is said to be well")
 		}
@@ -151,13 +154,24 @@ func TestAJournalThatCanBeWrittenAgainIsFoundWithoutAnythingToWrite(t *testing.T
 		if !w.s.Snapshot().Standby.Journal.OK {
 			t.Error("the journal is said to be unwritable for ever")
 		}
-		if got := w.happened("standby.stalled"); got != 1 {
-			t.Errorf("standby.stalled %d times, want 1: what could not be written is written later", got)
-		}
 		before := w.memory.count()
 		w.pass(10 * time.Second)
 		if got := w.memory.count() - before; got != 0 {
 			t.Errorf("%d commits with nothing to write", got)
+		}
+	})
+}
+
+func TestWhatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, primary("pbx", pbx)).start()
+		w.memory.breaks(errors.New("disk full"))
+		w.pinger.stalled(time.Minute)
+		w.pass(time.Minute)
+		w.memory.breaks(nil)
+		w.pass(time.Second)
+		if got := w.happened("standby.stalled"); got != 1 {
+			t.Errorf("standby.stalled %d times, want 1", got)
 		}
 	})
 }
@@ -262,9 +276,8 @@ func TestAnAddressThatCannotBeDroppedIsNotForgotten(t *testing.T) {
 		if v := w.of("pbx"); !w.holds(pbx) || v.Next != "failoverd failover pbx" {
 			t.Errorf("holds %t, next %q", w.holds(pbx), v.Next)
 		}
-		w.done()
 		w.pass(time.Minute)
-		if acts := w.done(); slices.Contains(acts, "start pbx") {
+		if acts := w.done(); count(acts, "start pbx") != 1 {
 			t.Errorf("an incomplete takeover's stand-in is left to the operator: %v", acts)
 		}
 	})
@@ -359,4 +372,51 @@ func TestADefaultRouteThatGoesTakesNothingAway(t *testing.T) {
 			t.Error("the address is still held after the release")
 		}
 	})
+}
+
+// A gateway that is dead while neighbours live is no reason not to help.
+func TestAnotherPrimaryIsAWitness(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, primary("pbx", pbx), primary("crm", crm)).start()
+		w.pass(9 * time.Second)
+		w.dies(gateway)
+		w.pass(time.Minute)
+		w.dies(pbx)
+		w.pass(time.Minute)
+		w.is("pbx", "Failure", "standing in")
+		w.is("crm", "OK", "standing by")
+	})
+}
+
+// The kernel tells of an address a moment after it is there; a ping in that
+// moment would be answered by the standby itself.
+func TestAnAddressIsMarkedBeforeItIsAssumed(t *testing.T) {
+	w := newWorld(t)
+	own := &ownNet{Net: w}
+	h := markedHolder{Holder: slowKernel{w, func() {
+		if _, local, _ := own.Egress(pbx); !local || !own.own(pbx) {
+			t.Error("the address is assumed and not marked")
+		}
+	}}, own: own}
+	if err := h.Assume(t.Context(), "eth0", netip.PrefixFrom(pbx, 32)); err != nil || !own.own(pbx) {
+		t.Errorf("%v, marked %t", err, own.own(pbx))
+	}
+	if err := h.Drop(t.Context(), "eth0", pbx); err != nil || own.own(pbx) {
+		t.Errorf("dropped: %v, marked %t", err, own.own(pbx))
+	}
+	w.fail["assume "+pbx.String()] = errors.New("netlink: no")
+	if err := h.Assume(t.Context(), "eth0", netip.PrefixFrom(pbx, 32)); err == nil || own.own(pbx) {
+		t.Errorf("not assumed: %v, marked %t", err, own.own(pbx))
+	}
+}
+
+// slowKernel calls assumed in the middle of assuming.
+type slowKernel struct {
+	*world
+	assumed func()
+}
+
+func (k slowKernel) Assume(ctx context.Context, link string, p netip.Prefix) error {
+	k.assumed()
+	return k.world.Assume(ctx, link, p)
 }

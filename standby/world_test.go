@@ -58,6 +58,7 @@ type world struct {
 	running  map[string]bool // the stand-ins
 	fail     map[string]error
 	gate     map[string]chan struct{} // an act waits until it is closed
+	stubborn bool                     // and does not heed its context
 	acts     []string
 	dead     bool // the daemon has crashed: nothing that it does happens
 	bootID   string
@@ -232,6 +233,9 @@ func (w *world) crashed() bool {
 func (w *world) act(ctx context.Context, what string, f func()) error {
 	w.mu.Lock()
 	gate := w.gate[what]
+	if w.stubborn {
+		ctx = context.WithoutCancel(ctx)
+	}
 	w.mu.Unlock()
 	if gate != nil {
 		select {
