@@ -92,6 +92,7 @@ type Probing interface {
 
 // Holder holds service addresses on interfaces.
 type Holder interface {
+	Prepare() // for an Assume that follows at once; it changes nothing
 	Assume(ctx context.Context, link string, p netip.Prefix) error
 	Drop(ctx context.Context, link string, a netip.Addr) error
 	Held(ctx context.Context) ([]address.Held, error)

@@ -33,6 +33,8 @@ func (w *world) Drop(ctx context.Context, link string, a netip.Addr) error {
 	})
 }
 
+func (w *world) Prepare() {}
+
 func (w *world) Held(context.Context) ([]address.Held, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

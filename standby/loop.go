@@ -40,6 +40,7 @@ func (s *Standby) Run(ctx context.Context) error {
 	start("probes", s.probing.Run)
 	start("probe history", s.history.run)
 	start("snapshots", s.viewer.run)
+	start("log", s.scribe.run)
 	start("links", s.watchLinks)
 
 	err := s.loop(ctx, failed)

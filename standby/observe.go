@@ -53,6 +53,9 @@ func (t *turn) result(r probe.Result) {
 		e.Kind = monitor.CannotAsk
 	}
 	t.step(v, e, automatic("monitor"))
+	if e.Kind == monitor.Missed {
+		t.rehearse(v, e)
+	}
 }
 
 // probed takes the result of a further probe.

@@ -118,31 +118,37 @@ func (t *turn) begin(v *server, p plan.Plan, k sketch, r plan.Record) {
 	// nothing that can be trusted before it has settled.
 	wait, settledAt := t.rebooted && k.server.Assume && !back, s.self.settledAt
 	s.operations.put(r)
+	written := make(chan bool, 1)
 	t.fails = append(t.fails, func(error) {
 		s.operations.forget(r.ID)
-		cancel(nil)
+		written <- false
 	})
-	t.after(func() {
-		s.run(func() {
-			defer close(job.done)
-			defer cancel(nil)
-			if previous != nil {
-				previous.cancel(nil)
-				<-previous.done
-			}
-			if wait {
-				p = s.awaitLink(ctx, p, k, settledAt)
-			}
-			telling, told := context.WithCancel(ctx)
-			var repeating sync.WaitGroup
-			repeating.Go(func() { s.repeat(telling, k) })
-			rec := s.newRecorder(k.incident, r)
-			r, err := run(ctx, p, r, rec)
-			told()
-			repeating.Wait()
-			steps := rec.events(r)
-			s.box.put(func(t *turn) { t.ended(v, job, p, r, steps, err) })
-		})
+	t.after(func() { written <- true })
+	s.run(func() {
+		defer close(job.done)
+		defer cancel(nil)
+		if p.Kind == "takeover" && k.server.Assume {
+			s.deps.Holder.Prepare() // It only asks, and need not wait for the disk.
+		}
+		if !<-written {
+			return
+		}
+		if previous != nil {
+			previous.cancel(nil)
+			<-previous.done
+		}
+		if wait {
+			p = s.awaitLink(ctx, p, k, settledAt)
+		}
+		telling, told := context.WithCancel(ctx)
+		var repeating sync.WaitGroup
+		repeating.Go(func() { s.repeat(telling, k) })
+		rec := s.newRecorder(k.incident, r)
+		r, err := run(ctx, p, r, rec)
+		told()
+		repeating.Wait()
+		steps := rec.events(r)
+		s.box.put(func(t *turn) { t.ended(v, job, p, r, steps, err) })
 	})
 }
 

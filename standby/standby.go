@@ -43,6 +43,7 @@ type Standby struct {
 	probing    Probing
 	history    *history
 	viewer     *viewer
+	scribe     *scribe
 
 	mu       sync.Mutex
 	segments map[string]*segment
@@ -71,6 +72,7 @@ func New(ctx context.Context, deps Deps) (*Standby, error) {
 	}
 	s.history = newHistory(deps.Journal, s.log)
 	s.viewer = newViewer(s)
+	s.scribe = newScribe(s.log)
 	s.pinger = deps.Pinger(s.own, s.results, s.stalled)
 	s.probing = deps.Probing(s.results)
 	for _, c := range deps.Config.Servers {

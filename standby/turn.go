@@ -146,10 +146,7 @@ func (t *turn) commit(ctx context.Context) error {
 	if len(t.acts) > 0 {
 		runtime.Gosched() // What was begun goes first.
 	}
-	// Whoever reads the log can wait; the users of a dead primary do.
-	for _, e := range events {
-		t.s.log.Info(e.Message, "kind", e.Kind, "server", e.Server, "reason", e.Reason, "incident", e.Incident)
-	}
+	t.s.scribe.write(events)
 	return nil
 }
 

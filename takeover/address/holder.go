@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,11 +36,66 @@ type Held struct {
 type Holder struct {
 	log    *slog.Logger
 	kernel kernel
+
+	mu    sync.Mutex
+	ahead listing // by Prepare, for the next Assume
 }
+
+// listing is what addresses the host had at a moment.
+type listing struct {
+	all []entry
+	at  time.Time
+}
+
+// listingAge is how old a listing by Prepare may be. If the address has come to
+// the interface since, the kernel says so when it is added.
+const listingAge = 50 * time.Millisecond
 
 // NewHolder returns a holder that asks and changes the kernel's addresses.
 func NewHolder(log *slog.Logger) *Holder {
 	return &Holder{log: log, kernel: thisKernel()}
+}
+
+// Prepare lists the addresses of this host for an Assume that follows at once. It
+// changes nothing, so that it may be done while it is still being written down
+// that an address will be assumed.
+func (h *Holder) Prepare() {
+	all, err := h.kernel.addresses()
+	if err != nil {
+		return // Assume will ask, and say so.
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ahead = listing{all, time.Now()}
+}
+
+// prepared returns the listing by Prepare, once, and nil if there is none or it
+// is too old.
+func (h *Holder) prepared() []entry {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ahead := h.ahead
+	h.ahead = listing{}
+	if time.Since(ahead.at) > listingAge {
+		return nil
+	}
+	return ahead.all
+}
+
+// entryFor finds what the host has of the address, and the networks of the link.
+// A listing by Prepare is good for an address that is not there.
+func (h *Holder) entryFor(link string, p netip.Prefix) (*entry, []netip.Prefix, error) {
+	if all := h.prepared(); all != nil {
+		if held, err := h.ourEntry(all, link, p); held == nil && err == nil {
+			return nil, networksOn(all, link), nil
+		}
+	}
+	all, err := h.kernel.addresses()
+	if err != nil {
+		return nil, nil, err
+	}
+	held, err := h.ourEntry(all, link, p)
+	return held, networksOn(all, link), err
 }
 
 // Assume gives the interface the address, and does nothing where it has it from
@@ -60,11 +116,7 @@ func (h *Holder) assume(ctx context.Context, link string, p netip.Prefix) error 
 	if err != nil {
 		return err
 	}
-	all, err := h.kernel.addresses()
-	if err != nil {
-		return err
-	}
-	held, err := h.ourEntry(all, link, p)
+	held, networks, err := h.entryFor(link, p)
 	if err != nil {
 		return err
 	}
@@ -76,11 +128,11 @@ func (h *Holder) assume(ctx context.Context, link string, p netip.Prefix) error 
 		held = nil
 	}
 	if held == nil {
-		e := entry{index: index, link: link, prefix: fitLength(p, networksOn(all, link)), label: label(link), proto: ourProto}
+		e := entry{index: index, link: link, prefix: fitLength(p, networks), label: label(link), proto: ourProto}
 		if err := h.add(e, link, p); err != nil {
 			return err
 		}
-		h.log.Info("address assumed", "interface", link, "address", e.prefix)
+		h.log.Debug("address assumed", "interface", link, "address", e.prefix)
 	}
 	if p.Addr().Is6() {
 		return h.awaitUnique(ctx, link, p)
@@ -171,7 +223,7 @@ func (h *Holder) Drop(_ context.Context, link string, a netip.Addr) error {
 		if err := h.kernel.remove(e); err != nil {
 			return fmt.Errorf("drop %s from %s: %w", a, link, err)
 		}
-		h.log.Info("address dropped", "interface", link, "address", e.prefix)
+		h.log.Debug("address dropped", "interface", link, "address", e.prefix)
 	}
 	return nil
 }
