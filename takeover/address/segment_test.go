@@ -273,8 +273,11 @@ func TestVerifyOnTheWire(t *testing.T) {
 		t.Errorf("gateway: %+v", v)
 	}
 	fromService := func(f lab.Frame) bool { return f.ICMP != nil && f.ICMP.Echo() && f.ICMP.Src == service }
-	if len(wire.Matching(fromService)) != 1 {
-		t.Errorf("no ping came from the service address: %v", wire.Frames())
+	// A frame is in the capture a moment after it was on the wire.
+	waiting, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := wire.WaitFor(waiting, fromService); err != nil || len(wire.Matching(fromService)) != 1 {
+		t.Errorf("not one ping came from the service address: %v", wire.Frames())
 	}
 
 	// A silent one is introduced, and one that answers is enough.
@@ -286,7 +289,7 @@ func TestVerifyOnTheWire(t *testing.T) {
 	if v := verify(ip("10.99.0.1"), ip("10.99.0.70")); v.Result != Verified || v.Answers[0].Answered || !v.Answers[0].Introduced || !v.Answers[1].Answered {
 		t.Errorf("silent gateway and client: %+v", v)
 	}
-	if len(wire.Matching(introduced)) == 0 {
+	if _, err := wire.WaitFor(waiting, introduced); err != nil {
 		t.Error("the silent gateway was not introduced to the service address")
 	}
 
