@@ -1,0 +1,87 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"failoverd/replicate/database"
+)
+
+// RunKilled proves what holds when a server itself is killed in the middle of a copy or of a swap, and started again.
+// restart does both to the server of an end, which must keep what it has promised when that happens to it.
+func RunKilled(t *testing.T, f Fixture, restart func(ctx context.Context, e database.End) error) {
+	if f.Patience == 0 {
+		f.Patience = 2 * patience
+	}
+	for _, end := range ends() {
+		t.Run("the "+end.name+"'s server is killed while it copies", func(t *testing.T) {
+			c := open(t, f)
+			_, live := c.replicate()
+			held := c.disturbed(func(ctx context.Context) error { return restart(ctx, *end.of(&c.Pair)) })
+			c.survives(live, held)
+		})
+	}
+
+	// swap makes a company with a live copy and one that is staged, and swaps them, with a server that is killed when
+	// so many notes have been made: before the statement that the note is of, while it runs, or right after it.
+	swap := func(t *testing.T, after int) (c *company, old, now books) {
+		c = open(t, f)
+		_, old = c.replicate()
+		c.move(c.Source, c.Source.Catalog)
+		now = c.books(c.Source, c.Source.Catalog)
+		c.copy()
+		killed, n := make(chan error, 1), 0
+		ctx, cancel := c.patient()
+		defer cancel()
+		err := f.Engine.Swap(ctx, c.Pair, c.heard(func(string) error {
+			if n++; n == after {
+				go func() { killed <- restart(ctx, c.Target) }()
+			}
+			return nil
+		}))
+		if n < after {
+			t.Fatalf("swap: %d notes, %v; want %d", n, err, after)
+		}
+		if restarted := <-killed; restarted != nil {
+			t.Fatalf("kill the target's server and start it again: %v", restarted)
+		}
+		if err != nil {
+			c.silent("an error", err.Error())
+		}
+		t.Logf("the swap ended: %v", err)
+		return c, old, now
+	}
+	notes := 0
+	t.Run("a swap is on disk when it is done", func(t *testing.T) {
+		c := open(t, f)
+		_, old := c.replicate()
+		c.move(c.Source, c.Source.Catalog)
+		now := c.books(c.Source, c.Source.Catalog)
+		c.copy()
+		if err := c.trySwap(func(string) error { notes++; return nil }); err != nil {
+			t.Fatalf("swap: %v", err)
+		}
+		ctx, cancel := c.patient()
+		defer cancel()
+		if err := restart(ctx, c.Target); err != nil {
+			t.Fatalf("kill the target's server and start it again: %v", err)
+		}
+		c.served(old, now)
+	})
+	for n := range notes {
+		t.Run(fmt.Sprintf("the target's server is killed after note %d of a swap, which is finished", n+1), func(t *testing.T) {
+			c, old, now := swap(t, n+1)
+			c.swap()
+			c.served(old, now)
+		})
+	}
+	t.Run("the target's server is killed after note 1 of a swap, which is taken back", func(t *testing.T) {
+		c, old, _ := swap(t, 1)
+		c.rollback()
+		c.unserved(old)
+	})
+	if notes == 0 {
+		t.Error("a swap was not noted")
+	}
+}

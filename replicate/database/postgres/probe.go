@@ -1,0 +1,293 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"failoverd/replicate/database"
+)
+
+// Probe looks at both ends.
+func (e Engine) Probe(ctx context.Context, p database.Pair) (database.Report, error) {
+	r, err := e.probe(ctx, p)
+	return r, cause(ctx, err)
+}
+
+func (e Engine) probe(ctx context.Context, p database.Pair) (database.Report, error) {
+	var r database.Report
+	target, err := dialServer(ctx, p.Target)
+	if err != nil {
+		return r, err
+	}
+	defer hangUp(target)
+	r.Target = describe(target)
+	found, err := lookUp(ctx, target, p.Target, p.Names.Live, p.Names.Staging, p.Names.Previous)
+	if err != nil {
+		return r, err
+	}
+	live, serving := found[p.Names.Live]
+	_, r.Standing.Staging = found[p.Names.Staging]
+	_, r.Standing.Previous = found[p.Names.Previous]
+	r.Standing.Live, r.Standing.Writable = serving, serving && !live.sealed
+	we, err := readAccount(ctx, target)
+	if err != nil {
+		return r, at(p.Target, "probe", err)
+	}
+	r.Problems = append(longNames(p), we.lacks(p, found)...)
+
+	source, err := dial(ctx, p.Source, p.Source.Catalog)
+	if sqlState(err) == noCatalog {
+		r.Problems = append(r.Problems, database.Problem{
+			Code: "no-catalog", Blocks: true,
+			Text:   fmt.Sprintf("%s has no database %s", p.Source.Host, p.Source.Catalog),
+			Remedy: "correct the catalog's name, or create the database",
+		})
+		server, err := dialServer(ctx, p.Source)
+		if err != nil {
+			return r, err
+		}
+		defer hangUp(server)
+		r.Source = describe(server)
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	defer hangUp(source)
+	r.Source = describe(source)
+	if err := e.look(ctx, p, source, target, we, &r); err != nil {
+		return r, at(p.Source, "probe "+p.Source.Catalog, err)
+	}
+	return r, nil
+}
+
+// describe names a server. PostgreSQL does not tell how much room there is.
+func describe(conn *pgx.Conn) database.Server {
+	version, _, _ := strings.Cut(conn.PgConn().ParameterStatus("server_version"), " ")
+	return database.Server{Product: "PostgreSQL", Version: version, Free: -1}
+}
+
+// look reads the source's catalog and compares it with what the target can take.
+func (e Engine) look(ctx context.Context, p database.Pair, source, target *pgx.Conn, we account, r *database.Report) error {
+	var err error
+	if r.Objects, err = objects(ctx, source); err != nil {
+		return err
+	}
+	r.NoKey = []string{}
+	if err = source.QueryRow(ctx, catalogQuery).Scan(&r.Bytes, &r.NoKey); err != nil {
+		return err
+	}
+	if major(target) < major(source) {
+		r.Problems = append(r.Problems, database.Problem{
+			Code: "older-target", Blocks: true,
+			Text: fmt.Sprintf("%s has PostgreSQL %s, older than the %s of %s, and cannot take its catalogs",
+				p.Target.Host, r.Target.Version, r.Source.Version, p.Source.Host),
+			Remedy: fmt.Sprintf("install PostgreSQL %d or later on %s", major(source), p.Target.Host),
+		})
+	}
+	var none *noProgramsError
+	if _, err := e.programs(ctx, major(source), major(target)); errors.As(err, &none) {
+		r.Problems = append(r.Problems, database.Problem{
+			Code: "no-programs", Blocks: true, Text: none.Error(),
+			Remedy: fmt.Sprintf("apt install postgresql-client-%d, on the host of failoverd", none.major),
+		})
+	}
+	unreadable, err := readRights(ctx, source, p)
+	if err != nil {
+		return err
+	}
+	r.Problems = append(r.Problems, unreadable...)
+	spoken, err := readRoles(ctx, source)
+	if err != nil {
+		return err
+	}
+	r.Problems = append(r.Problems, we.strangers(p, spoken)...)
+	absent, err := extensions(ctx, source, target, p, we)
+	if err != nil {
+		return err
+	}
+	r.Problems = append(r.Problems, absent...)
+	if r.Objects["event trigger"] > 0 && !we.super {
+		r.Problems = append(r.Problems, database.Problem{
+			Code: "missing-right", Blocks: true,
+			Text:   fmt.Sprintf("%s has event triggers, which only a superuser can make at %s", p.Source.Catalog, p.Target.Host),
+			Remedy: "ALTER ROLE " + ident(we.name) + " SUPERUSER;",
+		})
+	}
+	if len(r.NoKey) > 0 {
+		r.Problems = append(r.Problems, database.Problem{
+			Code:   "no-key",
+			Text:   "tables without a primary key are copied, but their rows cannot be followed one by one: " + strings.Join(r.NoKey, ", "),
+			Remedy: "give them a primary key if they are to be replicated as they change",
+		})
+	}
+	return nil
+}
+
+// catalogQuery tells the catalog's size and its tables without a primary key.
+const catalogQuery = `SELECT pg_database_size(current_database()), ARRAY(
+	SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+		AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+		AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+		AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary)
+	ORDER BY 1)`
+
+// longNames are names that PostgreSQL would cut off.
+func longNames(p database.Pair) []database.Problem {
+	const most = 63
+	if len(p.Names.Previous) <= most && len(p.Names.Staging) <= most {
+		return nil
+	}
+	return []database.Problem{{
+		Code: "long-name", Blocks: true,
+		Text:   fmt.Sprintf("the name %s is longer than the %d bytes that PostgreSQL keeps", p.Names.Previous, most),
+		Remedy: "give the server a shorter name in failoverd's configuration",
+	}}
+}
+
+// lacks says which rights our account at the target has not.
+func (a account) lacks(p database.Pair, found map[string]standing) []database.Problem {
+	var list []database.Problem
+	lack := func(text, remedy string) {
+		list = append(list, database.Problem{
+			Code: "missing-right", Blocks: true,
+			Text: p.Target.Host + ": " + a.name + " " + text, Remedy: remedy,
+		})
+	}
+	if !a.creates {
+		lack("may not create databases", "ALTER ROLE "+ident(a.name)+" CREATEDB;")
+	}
+	if !a.super && !a.signals {
+		lack("may not end the sessions of others, which a swap has to do", "GRANT pg_signal_backend TO "+ident(a.name)+";")
+	}
+	for _, name := range []string{p.Names.Live, p.Names.Staging, p.Names.Previous} {
+		if s, exists := found[name]; exists && !s.owned {
+			lack("does not own the database "+name, "ALTER DATABASE "+ident(name)+" OWNER TO "+ident(a.name)+";")
+		}
+	}
+	return list
+}
+
+// strangers says which roles the copy would have to do without.
+func (a account) strangers(p database.Pair, spoken roles) []database.Problem {
+	var list []database.Problem
+	if roles := missing(spoken.policies, a.known); len(roles) > 0 {
+		list = append(list, database.Problem{
+			Code: "missing-role", Blocks: true,
+			Text:   fmt.Sprintf("policies of %s are for roles that %s does not have: %s", p.Source.Catalog, p.Target.Host, strings.Join(roles, ", ")),
+			Remedy: createRoles(roles),
+		})
+	}
+	if roles := missing(spoken.owners, a.usable); len(roles) > 0 {
+		remedy := createRoles(missing(roles, a.known))
+		for _, role := range roles {
+			remedy += fmt.Sprintf(" GRANT %s TO %s;", ident(role), ident(a.name))
+		}
+		list = append(list, database.Problem{
+			Code: "missing-role",
+			Text: fmt.Sprintf("everything in the copy will belong to %s, and nobody else will have rights on it, since %s cannot make "+
+				"what belongs to %s at %s", a.name, a.name, strings.Join(roles, ", "), p.Target.Host),
+			Remedy: strings.TrimSpace(remedy),
+		})
+	} else if roles := missing(spoken.granted, a.known); len(roles) > 0 {
+		list = append(list, database.Problem{
+			Code: "missing-role",
+			Text: fmt.Sprintf("the copy will have no rights for anybody but the owners, since %s has no role %s",
+				p.Target.Host, strings.Join(roles, ", ")),
+			Remedy: createRoles(roles),
+		})
+	}
+	return list
+}
+
+func createRoles(roles []string) string {
+	var b strings.Builder
+	for _, role := range roles {
+		fmt.Fprintf(&b, "CREATE ROLE %s; ", ident(role))
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// rightsQuery tells what of the catalog our account cannot read: tables and sequences without the right, tables whose
+// policies hide rows from it, large objects.
+const rightsQuery = `
+WITH ours AS (
+	SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, n.oid AS schema
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+)
+SELECT current_user,
+	ARRAY(SELECT name FROM ours WHERE NOT has_schema_privilege(schema, 'USAGE') OR NOT has_table_privilege(oid, 'SELECT') ORDER BY 1),
+	ARRAY(SELECT name FROM ours WHERE row_security_active(oid) ORDER BY 1),
+	(SELECT count(*) FROM pg_largeobject_metadata WHERE NOT pg_has_role(lomowner, 'USAGE')
+		AND NOT EXISTS (SELECT FROM aclexplode(lomacl) a WHERE a.privilege_type = 'SELECT'
+			AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE'))))`
+
+// readRights says which rights our account at the source has not.
+func readRights(ctx context.Context, source *pgx.Conn, p database.Pair) ([]database.Problem, error) {
+	var who string
+	var tables, secret []string
+	var large int
+	if err := source.QueryRow(ctx, rightsQuery).Scan(&who, &tables, &secret, &large); err != nil {
+		return nil, fmt.Errorf("read the account's rights: %w", err)
+	}
+	var list []database.Problem
+	lack := func(text, remedy string) {
+		list = append(list, database.Problem{
+			Code: "missing-right", Blocks: true,
+			Text: p.Source.Host + ": " + who + " " + text, Remedy: remedy,
+		})
+	}
+	if len(tables) > 0 {
+		remedy := "GRANT pg_read_all_data TO " + ident(who) + ";"
+		if major(source) < 14 {
+			remedy = "in " + p.Source.Catalog + ", for each schema: GRANT USAGE ON SCHEMA s TO " + ident(who) +
+				"; GRANT SELECT ON ALL TABLES IN SCHEMA s TO " + ident(who) + "; GRANT SELECT ON ALL SEQUENCES IN SCHEMA s TO " + ident(who) + ";"
+		}
+		lack(fmt.Sprintf("may not read %s and %d others", tables[0], len(tables)-1), remedy)
+	}
+	if len(secret) > 0 {
+		lack(fmt.Sprintf("does not see every row, because of policies of %s", strings.Join(secret, ", ")),
+			"ALTER ROLE "+ident(who)+" BYPASSRLS;")
+	}
+	if large > 0 {
+		lack(fmt.Sprintf("may not read %d large objects", large),
+			"GRANT SELECT ON LARGE OBJECT ... TO "+ident(who)+"; for each, or ALTER ROLE "+ident(who)+" SUPERUSER;")
+	}
+	return list, nil
+}
+
+// extensions says which extensions the target cannot make.
+func extensions(ctx context.Context, source, target *pgx.Conn, p database.Pair, we account) ([]database.Problem, error) {
+	var wanted []string
+	if err := source.QueryRow(ctx, `SELECT ARRAY(SELECT extname::text FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1)`).Scan(&wanted); err != nil {
+		return nil, fmt.Errorf("list the extensions: %w", err)
+	}
+	var have, trusted []string
+	err := target.QueryRow(ctx, `SELECT ARRAY(SELECT name::text FROM pg_available_extensions),
+		ARRAY(SELECT name::text FROM pg_available_extension_versions WHERE trusted OR NOT superuser)`).Scan(&have, &trusted)
+	if err != nil {
+		return nil, fmt.Errorf("list the target's extensions: %w", err)
+	}
+	var list []database.Problem
+	if absent := missing(wanted, have); len(absent) > 0 {
+		list = append(list, database.Problem{
+			Code: "missing-extension", Blocks: true,
+			Text:   fmt.Sprintf("%s does not have the extensions %s of %s", p.Target.Host, strings.Join(absent, ", "), p.Source.Catalog),
+			Remedy: fmt.Sprintf("install the packages that have them for PostgreSQL %d on %s", major(target), p.Target.Host),
+		})
+	}
+	if forbidden := missing(missing(wanted, trusted), missing(wanted, have)); len(forbidden) > 0 && !we.super {
+		list = append(list, database.Problem{
+			Code: "missing-right", Blocks: true,
+			Text:   fmt.Sprintf("%s: only a superuser can make the extensions %s", p.Target.Host, strings.Join(forbidden, ", ")),
+			Remedy: "ALTER ROLE " + ident(we.name) + " SUPERUSER;",
+		})
+	}
+	return list, nil
+}

@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// stream is what lies between the end that is read and the one that is written: blocks of a mebibyte, so that neither
+// waits for the other with each row. It has one writer and one reader.
+type stream struct {
+	full, free chan []byte
+	filling    []byte // of the writer
+	reading    []byte // of the reader, what it has not taken yet
+	held       []byte // of the reader, the whole block
+	gone       chan struct{}
+}
+
+const (
+	blockSize = 1 << 20
+	blocks    = 3
+)
+
+func newStream() *stream {
+	s := &stream{full: make(chan []byte, blocks), free: make(chan []byte, blocks), gone: make(chan struct{})}
+	for range blocks {
+		s.free <- make([]byte, 0, blockSize)
+	}
+	return s
+}
+
+// errGone is what the writer gets when the reader has gone; the reader's error is the one that matters.
+var errGone = errors.New("the other end does not take it")
+
+// Write takes a row.
+func (s *stream) Write(row []byte) (int, error) {
+	for rest := row; len(rest) > 0; {
+		if s.filling == nil {
+			select {
+			case s.filling = <-s.free:
+			case <-s.gone:
+				return 0, errGone
+			}
+		}
+		n := min(len(rest), blockSize-len(s.filling))
+		s.filling = append(s.filling, rest[:n]...)
+		rest = rest[n:]
+		if len(s.filling) == blockSize {
+			s.full <- s.filling // There is room for every block.
+			s.filling = nil
+		}
+	}
+	return len(row), nil
+}
+
+// end tells the reader that all has been written.
+func (s *stream) end() {
+	if s.filling != nil {
+		s.full <- s.filling
+		s.filling = nil
+	}
+	close(s.full)
+}
+
+// Read gives what was written.
+func (s *stream) Read(p []byte) (int, error) {
+	if len(s.reading) == 0 {
+		if s.held != nil {
+			s.free <- s.held[:0]
+			s.held = nil
+		}
+		block, more := <-s.full
+		if !more {
+			return 0, io.EOF
+		}
+		s.held, s.reading = block, block
+	}
+	n := copy(p, s.reading)
+	s.reading = s.reading[n:]
+	return n, nil
+}
+
+// carry takes a part of a table from one server to the other, and sums it up on the way.
+func carry(ctx context.Context, from, to *pgx.Conn, p part, passed func(bytes int, row bool)) (*sum, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	s := newStream()
+	total := &sum{binary: p.binary}
+	var read, written int64
+	group.Go(func() error {
+		defer s.end()
+		tag, err := from.PgConn().CopyTo(ctx, writer(func(row []byte) (int, error) {
+			before := total.rows
+			if _, err := total.Write(row); err != nil {
+				return 0, err
+			}
+			passed(len(row), total.rows > before)
+			return s.Write(row)
+		}), p.reads())
+		read = tag.RowsAffected()
+		if err != nil && !errors.Is(err, errGone) {
+			err = fmt.Errorf("read: %w", err)
+		}
+		if err != nil {
+			// What was read so far must not look like all of it: the writing ends with an error, too.
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		defer close(s.gone)
+		tag, err := to.PgConn().CopyFrom(ctx, s, p.writes())
+		written = tag.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if read != written || read != total.rows {
+		return nil, fmt.Errorf("%d rows were read, %d counted, %d written", read, total.rows, written)
+	}
+	return total, nil
+}
+
+// writer is a function that takes what is written.
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
