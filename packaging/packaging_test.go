@@ -16,7 +16,16 @@ import (
 )
 
 // capabilities are what failoverd needs, and no others.
-const capabilities = "CAP_NET_ADMIN CAP_NET_RAW"
+const (
+	capabilities      = "CAP_NET_ADMIN CAP_NET_RAW"
+	agentCapabilities = "CAP_DAC_READ_SEARCH CAP_LEASE"
+)
+
+// units are the system services.
+const (
+	standbyUnit = "failoverd.service"
+	agentUnit   = "failoverd-agent.service"
+)
 
 // program returns the path of a program that the test needs. Without it the test is skipped, unless the run must be
 // complete.
@@ -54,9 +63,9 @@ func settings(unit, key string) []string {
 }
 
 // installed writes the unit with programs that exist in place of those that the package installs, and returns its path.
-func installed(t *testing.T, unit string) string {
+func installed(t *testing.T, name, unit string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "failoverd.service")
+	path := filepath.Join(t.TempDir(), name)
 	unit = strings.ReplaceAll(unit, "/usr/bin/failoverd", program(t, "true"))
 	if err := os.WriteFile(path, []byte(unit), 0o644); err != nil {
 		t.Fatal(err)
@@ -65,9 +74,9 @@ func installed(t *testing.T, unit string) string {
 }
 
 // verify returns what systemd-analyze finds wrong with a unit.
-func verify(t *testing.T, unit string) string {
+func verify(t *testing.T, name, unit string) string {
 	t.Helper()
-	out, err := exec.Command(program(t, "systemd-analyze"), "verify", "--man=no", installed(t, unit)).CombinedOutput()
+	out, err := exec.Command(program(t, "systemd-analyze"), "verify", "--man=no", installed(t, name, unit)).CombinedOutput()
 	if err != nil && len(out) == 0 {
 		t.Fatal(err)
 	}
@@ -81,32 +90,36 @@ func verify(t *testing.T, unit string) string {
 	return strings.Join(ours, "")
 }
 
-func TestUnitIsValid(t *testing.T) {
-	unit := read(t, "failoverd.service")
-	if got := verify(t, unit); got != "" {
-		t.Errorf("systemd-analyze verify:\n%s", got)
-	}
-	// It would find something if there were something.
-	if got := verify(t, strings.Replace(unit, "WatchdogSec=", "WatchdogSek=", 1)); got == "" {
-		t.Error("systemd-analyze verify found nothing wrong with a wrong key")
+func TestUnitsAreValid(t *testing.T) {
+	for _, name := range []string{standbyUnit, agentUnit} {
+		unit := read(t, name)
+		if got := verify(t, name, unit); got != "" {
+			t.Errorf("%s: systemd-analyze verify:\n%s", name, got)
+		}
+		// It would find something if there were something.
+		if got := verify(t, name, strings.Replace(unit, "WatchdogSec=", "WatchdogSek=", 1)); got == "" {
+			t.Errorf("%s: systemd-analyze verify found nothing wrong with a wrong key", name)
+		}
 	}
 }
 
-func TestUnitExposureIsBelow3(t *testing.T) {
-	unit := read(t, "failoverd.service")
-	// The threshold is in tenths. systemd-analyze fails if the exposure is above it.
-	command := exec.Command(program(t, "systemd-analyze"), "security", "--offline=true", "--no-pager", "--threshold=29", installed(t, unit))
-	out, err := command.CombinedOutput()
-	found := regexp.MustCompile(`exposure level for failoverd.service: ([0-9.]+)`).FindSubmatch(out)
-	if found == nil {
-		t.Fatalf("no exposure in the output, %v:\n%s", err, out)
-	}
-	var exposure float64
-	if _, err := fmt.Sscan(string(found[1]), &exposure); err != nil {
-		t.Fatal(err)
-	}
-	if err != nil || exposure >= 3 {
-		t.Errorf("exposure %v, want less than 3 (%v)", exposure, err)
+func TestUnitsExposureIsBelow3(t *testing.T) {
+	for _, name := range []string{standbyUnit, agentUnit} {
+		// The threshold is in tenths. systemd-analyze fails if the exposure is above it.
+		command := exec.Command(program(t, "systemd-analyze"), "security", "--offline=true", "--no-pager", "--threshold=29", installed(t, name, read(t, name)))
+		out, err := command.CombinedOutput()
+		found := regexp.MustCompile(`exposure level for ` + regexp.QuoteMeta(name) + `: ([0-9.]+)`).FindSubmatch(out)
+		if found == nil {
+			t.Fatalf("%s: no exposure in the output, %v:\n%s", name, err, out)
+		}
+		var exposure float64
+		if _, err := fmt.Sscan(string(found[1]), &exposure); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: exposure %v", name, exposure)
+		if err != nil || exposure >= 3 {
+			t.Errorf("%s: exposure %v, want less than 3 (%v)", name, exposure, err)
+		}
 	}
 }
 
@@ -146,6 +159,45 @@ func TestUnitKeepsItsPromises(t *testing.T) {
 	for _, family := range []string{"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET"} {
 		if !slices.Contains(families, family) {
 			t.Errorf("RestrictAddressFamilies lacks %s", family)
+		}
+	}
+}
+
+// TestAgentUnitGrantsLittle holds what the agent may do, and the way to more, which is written and not granted.
+func TestAgentUnitGrantsLittle(t *testing.T) {
+	unit := read(t, agentUnit)
+	for key, want := range map[string]string{
+		"Type":                  "notify",
+		"User":                  "failoverd-agent",
+		"AmbientCapabilities":   agentCapabilities,
+		"CapabilityBoundingSet": agentCapabilities,
+		"NoNewPrivileges":       "yes",
+		"ProtectSystem":         "strict",
+		"StateDirectory":        "failoverd-agent",
+		"StateDirectoryMode":    "0700",
+		"Restart":               "always",
+		"StartLimitIntervalSec": "0",
+		"ExecStart":             "/usr/bin/failoverd agent",
+	} {
+		if diff := cmp.Diff([]string{want}, settings(unit, key)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", key, diff)
+		}
+	}
+	// Capabilities over the host's files mean nothing among users of its own; /proc/sys holds the boot id.
+	for _, key := range []string{"PrivateUsers", "ProcSubset", "PrivateNetwork", "ReadWritePaths"} {
+		if got := settings(unit, key); got != nil {
+			t.Errorf("%s=%s would break the agent, or grant it what it does not need", key, got)
+		}
+	}
+	var offered strings.Builder
+	for line := range strings.Lines(unit) {
+		if text, ok := strings.CutPrefix(line, "#   "); ok {
+			offered.WriteString(text)
+		}
+	}
+	for _, key := range []string{"AmbientCapabilities", "CapabilityBoundingSet"} {
+		if diff := cmp.Diff([]string{agentCapabilities + " CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER"}, settings(offered.String(), key)); diff != "" {
+			t.Errorf("the drop-in's %s (-want +got):\n%s", key, diff)
 		}
 	}
 }
@@ -250,7 +302,9 @@ func TestSysusers(t *testing.T) {
 	if out, err := exec.Command(sysusers, "--root="+root, conf).CombinedOutput(); err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	if text := read(t, filepath.Join(root, "etc", "passwd")); !strings.HasPrefix(text, "failoverd:") || !strings.Contains(text, ":/var/lib/failoverd:/usr/sbin/nologin") {
-		t.Errorf("passwd is %q", text)
+	for _, name := range []string{"failoverd", "failoverd-agent"} {
+		if text := read(t, filepath.Join(root, "etc", "passwd")); !regexp.MustCompile(`(?m)^` + name + `:.*:/var/lib/` + name + `:/usr/sbin/nologin$`).MatchString(text) {
+			t.Errorf("passwd is %q", text)
+		}
 	}
 }

@@ -1,0 +1,150 @@
+package files
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// part is a large file on its way: what of it has come, and was verified, lies on the stage and outlives interruptions.
+// Beside it there is a note that says which version of which file it is and how far it is complete.
+type part struct {
+	target *target
+	name   string
+	f      *os.File
+	done   int64 // so many bytes from the beginning are there and durable
+	noted  bool  // whether the note is worth writing: a file that is being written has no version
+}
+
+const (
+	partPrefix = "part-"
+	noteSuffix = ".note"
+	// keepParts is how long a part waits for the rest of it.
+	keepParts = 7 * 24 * time.Hour
+)
+
+// partName is the name on the stage for a path.
+func partName(p string) string {
+	sum := sha256.Sum256([]byte(p))
+	return partPrefix + hex.EncodeToString(sum[:16])
+}
+
+// isPart says whether a name on the stage may be that of a part, or of its note.
+func isPart(name string) bool { return strings.HasPrefix(name, partPrefix) }
+
+// openPart opens what has come of the version that an entry says, or begins it.
+func (t *target) openPart(e *Entry) (_ *part, err error) {
+	p := &part{target: t, name: partName(e.Path), noted: !e.Open}
+	if p.noted {
+		p.done = t.readNote(p.name, e)
+	}
+	flags := os.O_RDWR | os.O_CREATE
+	if p.done == 0 {
+		if err := t.dropPart(p.name); err != nil {
+			return nil, err
+		}
+		flags |= os.O_EXCL
+	}
+	if p.f, err = t.stage.OpenFile(p.name, flags|unix.O_NOFOLLOW, 0o600); err != nil {
+		return nil, err
+	}
+	// What came after the last note is cut off, so that everything behind done is zero: a hole has nothing to write.
+	if err := errors.Join(p.f.Truncate(p.done), p.f.Truncate(e.Size)); err != nil {
+		return nil, errors.Join(err, p.f.Close())
+	}
+	return p, nil
+}
+
+// readNote says how much of the version that an entry says has come; zero if the note is of another one, or damaged.
+func (t *target) readNote(name string, e *Entry) int64 {
+	b, err := t.stage.ReadFile(name + noteSuffix)
+	if err != nil {
+		return 0
+	}
+	if b, err = unsealed(b); err != nil {
+		return 0
+	}
+	var noted Entry
+	d := decoder{b: b}
+	d.entry(&noted)
+	done := d.length()
+	info, err := t.stage.Lstat(name)
+	if d.err != nil || err != nil || !info.Mode().IsRegular() || info.Size() < done || done > e.Size || !sameVersion(&noted, e) {
+		return 0
+	}
+	// Of what is complete the last block is asked for again: that the file is the announced one is the source's to say.
+	return min(done, (e.Size-1)/blockSize*blockSize)
+}
+
+// sameVersion says whether two entries announce the same content of the same file.
+func sameVersion(a, b *Entry) bool {
+	return a.Path == b.Path && a.Size == b.Size && a.ModTime == b.ModTime && a.Change == b.Change &&
+		a.Inode == b.Inode && !a.Open && !b.Open
+}
+
+// reach makes the first done bytes durable, and notes it.
+func (p *part) reach(e *Entry, done int64) error {
+	if err := unix.Fdatasync(int(p.f.Fd())); err != nil {
+		return fmt.Errorf("sync a part: %w", err)
+	}
+	p.done = done
+	if !p.noted {
+		return nil
+	}
+	var enc encoder
+	enc.entry(e)
+	enc.int(done)
+	// The note need not be durable: one that a crash takes away costs bytes. It must not be torn, which its hash shows.
+	f, err := p.target.stage.OpenFile(p.name+noteSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(sealed(enc.b))
+	return errors.Join(err, f.Close())
+}
+
+// complete takes the part off: under a new name on the stage it is a staged file like others.
+func (p *part) complete(e *Entry) (staged, error) {
+	if err := p.target.dress(int(p.f.Fd()), e); err != nil {
+		return staged{}, err
+	}
+	if err := p.f.Close(); err != nil {
+		return staged{}, err
+	}
+	p.target.last++
+	s := staged{name: fmt.Sprintf("n%d", p.target.last)}
+	if err := p.target.stage.Rename(p.name, s.name); err != nil {
+		return staged{}, err
+	}
+	return s, p.target.dropPart(p.name)
+}
+
+// owned is how many bytes of the disk the part of a path has already.
+func (t *target) owned(p string) int64 {
+	info, err := t.stage.Lstat(partName(p))
+	if err != nil {
+		return 0
+	}
+	return info.Sys().(*syscall.Stat_t).Blocks * 512
+}
+
+// close leaves the part where it is.
+func (p *part) close() error { return p.f.Close() }
+
+// dropPart removes a part and its note.
+func (t *target) dropPart(name string) error {
+	for _, n := range []string{name, name + noteSuffix} {
+		if err := t.stage.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

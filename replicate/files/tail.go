@@ -1,0 +1,62 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// Tail tells what a host has in its tree that the other side never had: what changed after the last change that the
+// other side has confirmed. Its source has written it down. It matters when the roles are exchanged.
+type Tail struct {
+	index *index // nil if nothing is known
+}
+
+// knownFile is a copy of the index that stays while the source runs, so that something is known after a crash.
+const knownFile = "known"
+
+// ReadTail reads what a source has left in its state directory. Where it has left nothing, everything is of the tail.
+func ReadTail(stateDir string) (*Tail, error) {
+	root, err := os.OpenRoot(stateDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Tail{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what a source has left: %w", err)
+	}
+	defer func() { _ = root.Close() }()
+	for _, name := range []string{indexFile, knownFile} {
+		b, err := root.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read what a source has left: %w", err)
+		}
+		if x, err := decodeIndex(b); err == nil && x.confirmed > 0 {
+			return &Tail{index: x}, nil
+		}
+	}
+	return &Tail{}, nil
+}
+
+// reason says why what is at a path is of the tail; empty if the other side has had it.
+func (t *Tail) reason(p string, s stat) string {
+	if t.index == nil {
+		return "nothing is known of what the other side has had"
+	}
+	e := t.index.entries[p]
+	switch {
+	case e == nil:
+		return "it came when nobody was watching"
+	case t.index.lacked[p]:
+		return "the other side could not hold it"
+	case e.Seq > t.index.confirmed:
+		return "the other side has not confirmed it"
+	case e.Kind != s.kind || e.Inode != s.inode || e.Size != s.size || e.Target != s.target,
+		s.kind == File && (e.ModTime != s.modTime || e.Open):
+		return "it has changed after the other side had it"
+	}
+	return ""
+}
