@@ -35,6 +35,7 @@ type Standby struct {
 	DataDir        string        `key:"data_dir"` // absolute
 	Interface      string        `key:"interface"`
 	Capacity       int           `key:"capacity"` // primaries it can stand in for at a time, at least 1
+	AtOnce         int           `key:"replications_at_once"`
 	Witnesses      []netip.Addr  `key:"witnesses"`
 	DefaultWitness bool          `key:"witnesses"` // the key is absent: the default gateway is the witness
 	Settle         time.Duration `key:"settle"`    // nothing is decided for this long after boot or link-up; may be 0
@@ -74,6 +75,7 @@ type Server struct {
 	Address           netip.Addr   `key:"address"`
 	Addresses         []netip.Addr `key:"addresses"` // every path that is pinged, Address first
 	ManagementAddress netip.Addr   `key:"management_address"`
+	Agent             Agent        `key:"agent"`
 	Priority          int          `key:"priority"` // the highest is taken first
 	Ping              Ping         `key:"ping"`
 	Probes            []Probe      `key:"probes"`
@@ -82,6 +84,14 @@ type Server struct {
 	Files             []FileTree   `key:"files"`
 	Where             string       // file:line of the server's first key
 }
+
+// Agent is where the agent on a primary listens, if there is one.
+type Agent struct {
+	Address netip.AddrPort `key:"address"` // the management address, else Address, with AgentPort unless written
+}
+
+// AgentPort is where an agent listens unless its configuration says something else.
+const AgentPort = 7443
 
 // Ping is the beat of the pings and the counts of consecutive misses that mean
 // something.
@@ -96,7 +106,7 @@ type Ping struct {
 // Probe is a further question that is put to a primary beside the ping.
 type Probe struct {
 	Name      string         `key:"name"`
-	Kind      string         `key:"kind"`    // tcp, http or command; sql and agent are not available in this version and are never in Server.Probes
+	Kind      string         `key:"kind"`    // tcp, http, command or agent; sql is not available in this version and is never in Server.Probes
 	Failure   string         `key:"failure"` // info, degraded or failure
 	Interval  time.Duration  `key:"interval"`
 	Timeout   time.Duration  `key:"timeout"`
@@ -158,31 +168,59 @@ type Ready struct {
 	Timeout time.Duration  `key:"timeout"`
 }
 
-// Database is one catalog that is to be replicated. Not available in this
-// version: it is parsed and checked, and gives a notice.
+// Database is one catalog that is replicated.
 type Database struct {
 	Name           string     `key:"name"`
 	Engine         string     `key:"engine"` // sqlserver, postgres, mysql or sqlite
 	Primary        DataSource `key:"primary"`
 	Standby        DataSource `key:"standby"`
 	ReplicateDaily string     `key:"replicate_daily"` // "HH:MM" local time, or ""
+	CatchUp        bool       `key:"catch_up"`        // a run that was missed is made up for
 	Realtime       string     `key:"realtime"`        // all, configuration or none
 	Fixups         []string   `key:"fixups"`          // absolute paths of SQL scripts
 }
 
 // DataSource is how one end of a database is reached.
 type DataSource struct {
-	DSN      string `key:"dsn"` // holds no password
-	Password Secret `key:"password"`
+	DSN      string   `key:"dsn"` // holds no password
+	Password Secret   `key:"password"`
+	Backups  *Backups `key:"backups"` // nil unless written
 }
 
-// FileTree is one tree of files that is to be replicated. Not available in
-// this version: it is parsed and checked, and gives a notice.
+// Backups is the directory in which a database server leaves its backup files, as it names it itself and as the
+// standby sees it.
+type Backups struct {
+	Server string `key:"server"`
+	Path   string `key:"path"` // absolute
+}
+
+// FileTree is one tree of files that is kept copied.
 type FileTree struct {
-	Name      string      `key:"name"`
-	Source    FileSource  `key:"source"`
-	Directory string      `key:"directory"` // on the standby, absolute
-	Include   []Inclusion `key:"include"`   // empty: everything
+	Name         string        `key:"name"`
+	Source       FileSource    `key:"source"`
+	Directory    string        `key:"directory"`     // on the standby, absolute
+	Include      []Inclusion   `key:"include"`       // empty: everything
+	Exclude      []Inclusion   `key:"exclude"`       // of what is included
+	IgnoreCase   bool          `key:"ignore_case"`   // names are compared as Windows does
+	ScanInterval time.Duration `key:"scan_interval"` // of a Path; 0 for an Agent, whose own configuration says it
+	MaxLag       time.Duration `key:"max_lag"`       // a copy that is further behind is out of date
+	Retention    time.Duration `key:"retention"`     // of the trash; 0: there is none
+	Reserve      int64         `key:"reserve"`       // bytes of the disk that are left free
+	Brake        Brake         `key:"brake"`
+	Bandwidth    []Window      `key:"bandwidth"` // the first one that a time of day lies in counts
+}
+
+// Brake says how much may be deleted without asking.
+type Brake struct {
+	Share float64 `key:"share"` // of the copy's files, 0 to 1
+	Least int     `key:"least"` // so many may always be deleted
+}
+
+// Window limits the bandwidth from one local time of day to another, past midnight if To is before From.
+type Window struct {
+	From  string `key:"from"`  // "HH:MM"
+	To    string `key:"to"`    // "HH:MM", not From
+	Limit int64  `key:"limit"` // bytes a second
 }
 
 // FileSource is a directory on the primary (Agent) or one that is mounted on
@@ -192,7 +230,7 @@ type FileSource struct {
 	Path  string `key:"path"`
 }
 
-// Inclusion chooses files of a tree.
+// Inclusion chooses files of a tree, to be copied or to be left out.
 type Inclusion struct {
 	Dir       string   `key:"dir"`      // relative to the source, "" = the source itself
 	Patterns  []string `key:"patterns"` // empty: every name

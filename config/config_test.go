@@ -14,10 +14,10 @@ func TestDefaults(t *testing.T) {
 	c := mustParse(t, "servers: [{name: PBX, address: 192.168.11.1}]")
 	a := netip.MustParseAddr("192.168.11.1")
 	want := &Config{
-		Standby: Standby{DataDir: "/var/lib/failoverd", Capacity: 1, DefaultWitness: true, Settle: 30 * time.Second},
+		Standby: Standby{DataDir: "/var/lib/failoverd", Capacity: 1, AtOnce: 1, DefaultWitness: true, Settle: 30 * time.Second},
 		API:     API{Socket: "/run/failoverd/failoverd.sock"},
 		Servers: []Server{{
-			Name: "PBX", Address: a, Addresses: []netip.Addr{a},
+			Name: "PBX", Address: a, Addresses: []netip.Addr{a}, Agent: Agent{Address: netip.AddrPortFrom(a, 7443)},
 			Ping: Ping{Interval: 2 * time.Second, Timeout: time.Second, WarnAfter: 5, FailAfter: 15, FailAfterReboot: 30},
 			Takeover: Takeover{
 				Mode: "automatic", AssumeAddress: true, ServiceAddresses: []netip.Prefix{netip.PrefixFrom(a, 32)},
@@ -139,13 +139,8 @@ func TestNotices(t *testing.T) {
 `)
 	want := `alerts.daily_report: not available in this version: the daily report
 servers[DEMOSERVER].probes[database].sql: not available in this version: probes of kind sql
-servers[DEMOSERVER].takeover.max_age: not available in this version: the age of the data, since nothing is replicated
-servers[DEMOSERVER].databases[CTSERVER]: not available in this version: replication of databases
-servers[DEMOSERVER].files[vm]: not available in this version: replication of files
 servers[SECOND].takeover.auto_release: the takeover ends by itself 30s after the primary answers again
-servers[SECOND].files[share]: not available in this version: replication of files
 servers[FOURTH].management_address: there is no other address to watch the server by once its own is taken over
-servers[FOURTH].probes[0].kind: not available in this version: probes of kind agent
 servers[FOURTH].takeover.start.command: there is a command to start the stand-in and none to stop it
 servers[FOURTH].takeover.release_after: release_after has no effect
 `
@@ -159,6 +154,9 @@ servers[FOURTH].takeover.release_after: release_after has no effect
 	}
 	if n := len(c.Servers[0].Probes); n != 3 {
 		t.Errorf("%d probes are asked, want tcp, http and command", n)
+	}
+	if list := c.Servers[3].Probes; len(list) != 1 || list[0].Kind != "agent" || list[0].Name != "agent" {
+		t.Errorf("probes of FOURTH: %+v, want one of kind agent", list)
 	}
 	c = mustParse(t, "standby: {witnesses: []}\nalerts: {email: {host: mail.example.com, tls: none, username: u, password: p, from: a@b.c, to: [d@e.f]}}")
 	want = `servers: no server is configured
@@ -206,6 +204,31 @@ func TestNearest(t *testing.T) {
 	} {
 		if got := nearest(word, names); got != want {
 			t.Errorf("nearest(%.20q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+// TestWhereTheAgentIs tells the default from what is written.
+func TestWhereTheAgentIs(t *testing.T) {
+	for text, want := range map[string]string{
+		"address: 192.168.11.5": "192.168.11.5:7443",
+		"address: 192.168.11.5, management_address: 192.168.11.25":                                        "192.168.11.25:7443",
+		"address: 192.168.11.5, management_address: 192.168.11.25, agent: {address: '192.168.12.5:7000'}": "192.168.12.5:7000",
+		"address: 192.168.11.5, agent: {address: '[fd00::5]:7443'}":                                       "[fd00::5]:7443",
+	} {
+		c := mustParse(t, "servers: [{name: PBX, "+text+"}]\n")
+		if got := c.Servers[0].Agent.Address.String(); got != want {
+			t.Errorf("%s: the agent is at %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"defaults: {agent: {address: '192.168.11.5:7443'}}\nservers: []\n":                             "each server has an agent of its own",
+		"servers: [{name: PBX, address: 192.168.11.5, agent: {address: 'pbx:7443'}}]\n":                "pbx",
+		"servers: [{name: PBX, address: 192.168.11.5, agent: {address: 192.168.11.5}}]\n":              "192.168.11.5",
+		"servers: [{name: PBX, address: 192.168.11.5, agent: {address: '192.168.11.5:7', port: 3}}]\n": "port",
+	} {
+		if _, err := Parse([]Source{{Name: "failoverd.yaml", Data: []byte(text)}}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
 }

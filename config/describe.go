@@ -83,12 +83,14 @@ func (s Server) describeWatch(w io.Writer) {
 		seconds(p.Detection(p.FailAfterReboot)), count(p.FailAfterReboot, "miss", "misses"))
 	for _, q := range s.Probes {
 		effect := map[string]string{"info": "it is shown", "degraded": "the server is Suspect and an alert is sent, but nothing is taken over", "failure": "it counts as a failure of the server"}[q.Failure]
-		fmt.Fprintf(w, "  Probe %s asks %s every %s; after %s %s.\n", q.Name, q.asks(), brief(q.Interval), count(q.FailAfter, "failure"), effect)
+		fmt.Fprintf(w, "  Probe %s asks %s every %s; after %s %s.\n", q.Name, q.asks(s), brief(q.Interval), count(q.FailAfter, "failure"), effect)
 	}
 }
 
-func (p Probe) asks() string {
+func (p Probe) asks(s Server) string {
 	switch p.Kind {
+	case "agent":
+		return "the agent at " + s.Agent.Address.String()
 	case "tcp":
 		return "for a connection to " + p.TCP.String()
 	case "http":
@@ -171,11 +173,42 @@ func (s StandIn) describe(w io.Writer) {
 
 func (c *Config) describeData(w io.Writer, s Server) {
 	for _, d := range s.Databases {
-		fmt.Fprintf(w, "  Database %s (%s): not copied in this version.\n", d.Name, d.Engine)
+		when := "by order: failoverd replicate from-live " + s.Name
+		if d.ReplicateDaily != "" {
+			when = "daily at " + d.ReplicateDaily
+		}
+		fmt.Fprintf(w, "  Database %s (%s): copied to %s_%s, %s.\n", d.Name, d.Engine, s.Name, d.Name, when)
 	}
 	for _, f := range s.Files {
-		fmt.Fprintf(w, "  Files %s to %s: not copied in this version.\n", f.Name, f.Directory)
+		f.describe(w)
 	}
+}
+
+func (f FileTree) describe(w io.Writer) {
+	source := f.Source.Path + fmt.Sprintf(", looked at every %s", brief(f.ScanInterval))
+	if f.Source.Agent != "" {
+		source = f.Source.Agent + " by the agent"
+	}
+	trash := "what is deleted there is gone here as well"
+	if f.Retention > 0 {
+		trash = fmt.Sprintf("what is deleted there stays in the trash for %s", brief(f.Retention))
+	}
+	fmt.Fprintf(w, "  Files %s: %s, kept copied to %s; %s.\n", f.Name, source, f.Directory, trash)
+	fmt.Fprintf(w, "  More than %d deletions that are more than %.0f %% of the files wait for you; %s of the disk are left free; out of date when it is %s behind.\n",
+		f.Brake.Least, f.Brake.Share*100, inBytes(f.Reserve), brief(f.MaxLag))
+	for _, b := range f.Bandwidth {
+		fmt.Fprintf(w, "  From %s to %s at most %s a second.\n", b.From, b.To, inBytes(b.Limit))
+	}
+}
+
+// inBytes prints a size in the largest unit that it is a whole number of.
+func inBytes(n int64) string {
+	for _, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
+		if size := powers[unit]; n >= size && n%size == 0 {
+			return fmt.Sprintf("%d %s", n/size, unit)
+		}
+	}
+	return fmt.Sprintf("%d B", n)
 }
 
 func (c *Config) told() string {

@@ -49,10 +49,8 @@ func (v *validator) probe(raw rawProbe) (Probe, bool) {
 		v.required(raw.SQL.Query.spot, raw.SQL.spot, "query", "write the query, such as SELECT 1")
 		v.required(raw.SQL.Database.spot, raw.SQL.spot, "database", "write the name of one of the server's databases")
 		v.r.notice(where(raw.Kind.spot, raw.SQL.spot), "not available in this version: probes of kind sql", "it is not asked; a tcp probe can ask the database's port")
-	case "agent":
-		v.r.notice(where(raw.Kind.spot, raw.spot), "not available in this version: probes of kind agent", "it is not asked; pings and the other probes are")
 	}
-	return p, p.Kind == "tcp" || p.Kind == "http" || p.Kind == "command"
+	return p, p.Kind != "" && p.Kind != "sql"
 }
 
 // kind finds a probe's kind, which its question tells; one that is written must
@@ -80,7 +78,7 @@ func (v *validator) kind(raw rawProbe) string {
 	case kind == "agent":
 		return kind
 	case len(asked) == 0 && kind == "":
-		v.r.error(raw.spot, "the probe asks nothing", "write tcp, http or command")
+		v.r.error(raw.spot, "the probe asks nothing", "write tcp, http, command or kind: agent")
 	case len(asked) == 0:
 		v.r.error(raw.spot, "the probe of kind "+kind+" asks nothing", "write the key "+kind+" as well")
 	case kind != "" && kind != asked[0]:

@@ -22,6 +22,7 @@ type rawStandby struct {
 	DataDir   text       `yaml:"data_dir"`
 	Interface text       `yaml:"interface"`
 	Capacity  number     `yaml:"capacity"`
+	AtOnce    number     `yaml:"replications_at_once"`
 	Witnesses list[text] `yaml:"witnesses"`
 	Settle    duration   `yaml:"settle"`
 }
@@ -60,12 +61,18 @@ type rawServer struct {
 	Address           text              `yaml:"address"`
 	Addresses         list[text]        `yaml:"addresses"`
 	ManagementAddress text              `yaml:"management_address"`
+	Agent             rawAgent          `yaml:"agent"`
 	Priority          number            `yaml:"priority"`
 	Ping              rawPing           `yaml:"ping"`
 	Probes            list[rawProbe]    `yaml:"probes"`
 	Takeover          rawTakeover       `yaml:"takeover"`
 	Databases         list[rawDatabase] `yaml:"databases"`
 	Files             list[rawFileTree] `yaml:"files"`
+}
+
+type rawAgent struct {
+	spot
+	Address text `yaml:"address"`
 }
 
 type rawPing struct {
@@ -154,22 +161,51 @@ type rawDatabase struct {
 	Primary        rawDataSource `yaml:"primary"`
 	Standby        rawDataSource `yaml:"standby"`
 	ReplicateDaily text          `yaml:"replicate_daily"`
+	CatchUp        truth         `yaml:"catch_up"`
 	Realtime       text          `yaml:"realtime"`
 	Fixups         list[text]    `yaml:"fixups"`
 }
 
 type rawDataSource struct {
 	spot
-	DSN      text   `yaml:"dsn"`
-	Password secret `yaml:"password"`
+	DSN      text       `yaml:"dsn"`
+	Password secret     `yaml:"password"`
+	Backups  rawBackups `yaml:"backups"`
+}
+
+type rawBackups struct {
+	spot
+	Server text `yaml:"server"`
+	Path   text `yaml:"path"`
 }
 
 type rawFileTree struct {
 	spot
-	Name      text               `yaml:"name"`
-	Source    rawFileSource      `yaml:"source"`
-	Directory text               `yaml:"directory"`
-	Include   list[rawInclusion] `yaml:"include"`
+	Name         text               `yaml:"name"`
+	Source       rawFileSource      `yaml:"source"`
+	Directory    text               `yaml:"directory"`
+	Include      list[rawInclusion] `yaml:"include"`
+	Exclude      list[rawInclusion] `yaml:"exclude"`
+	IgnoreCase   truth              `yaml:"ignore_case"`
+	ScanInterval duration           `yaml:"scan_interval"`
+	MaxLag       duration           `yaml:"max_lag"`
+	Retention    duration           `yaml:"retention"`
+	Reserve      text               `yaml:"reserve"`
+	Brake        rawBrake           `yaml:"brake"`
+	Bandwidth    list[rawWindow]    `yaml:"bandwidth"`
+}
+
+type rawBrake struct {
+	spot
+	Share text   `yaml:"share"`
+	Least number `yaml:"least"`
+}
+
+type rawWindow struct {
+	spot
+	From  text `yaml:"from"`
+	To    text `yaml:"to"`
+	Limit text `yaml:"limit"`
 }
 
 type rawFileSource struct {

@@ -97,7 +97,7 @@ servers:
     databases:
       - {name: D, engine: sqlite, primary: {dsn: a}, standby: {dsn: b}}
     files:
-      - {name: F, source: {path: /mnt}, include: [{dir: x}]}
+      - {name: F, source: {path: /mnt}, include: [{dir: x}], exclude: [{dir: y}], brake: {}, bandwidth: [{from: "08:00", to: "18:00", limit: 1MiB}]}
 `
 
 // TestReferenceTellsTheDefaults writes each annotated default where the key is
@@ -110,12 +110,14 @@ func TestReferenceTellsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	others := map[string]any{
-		"standby.data_dir": "/x", "standby.capacity": 2, "alerts.email.tls": "implicit", "api.socket": "/x/s",
+		"standby.data_dir": "/x", "standby.capacity": 2, "standby.replications_at_once": 3,
+		"servers[].databases[].catch_up": false, "alerts.email.tls": "implicit", "api.socket": "/x/s",
 		"servers[].probes[].failure": "failure", "servers[].probes[].http.status": 204,
 		"servers[].takeover.mode": "manual", "servers[].takeover.assume_address": false, "servers[].takeover.on_conflict": "seize",
 		"servers[].takeover.on_claim": "yield", "servers[].takeover.on_failure": "keep", "servers[].takeover.address": "first",
 		"servers[].takeover.fence.on_failure": "continue", "servers[].takeover.ready.http.status": 204,
-		"servers[].databases[].realtime": "all", "servers[].files[].include[].recursive": true,
+		"servers[].databases[].realtime": "all", "servers[].files[].include[].recursive": true, "servers[].files[].exclude[].recursive": true,
+		"servers[].files[].ignore_case": true, "servers[].files[].reserve": "2GiB", "servers[].files[].brake.share": "30%", "servers[].files[].brake.least": 7,
 		"servers[].ping.interval": "3s", "servers[].ping.timeout": "500ms", "servers[].ping.warn_after": 6, "servers[].ping.fail_after": 16,
 		"servers[].ping.fail_after_reboot": 31, "servers[].priority": 7, "servers[].probes[].fail_after": 4, "servers[].probes[].timeout": "2s",
 	}

@@ -2,8 +2,6 @@ package config
 
 import (
 	"net/url"
-	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 )
@@ -27,6 +25,7 @@ func (v *validator) databases(raw list[rawDatabase], server string) []Database {
 			Primary:        v.dataSource(item.Primary, item.spot, "primary"),
 			Standby:        v.dataSource(item.Standby, item.spot, "standby"),
 			ReplicateDaily: v.clock(item.ReplicateDaily),
+			CatchUp:        v.truth(item.CatchUp, true),
 			Realtime:       v.choice(item.Realtime, "none", "all", "configuration", "none"),
 		}
 		v.required(item.Name.spot, item.spot, "name", "write the catalog's name")
@@ -38,8 +37,15 @@ func (v *validator) databases(raw list[rawDatabase], server string) []Database {
 			v.r.errorf(item.Name.spot, "list each catalog once", "two databases are called %s", show(d.Name))
 		}
 		names = append(names, d.Name)
-		v.r.notice(item.spot, "not available in this version: replication of databases",
-			"the catalog "+d.Name+" of "+server+" is not copied; a takeover uses what the standby's database holds by other means")
+		if d.Realtime != "none" {
+			v.r.notice(item.Realtime.spot, "not available in this version: databases in real time",
+				"the catalog "+d.Name+" of "+server+" is copied as a whole, daily or by order")
+		}
+		if d.ReplicateDaily == "" && !item.ReplicateDaily.set() {
+			v.r.notice(item.spot, "no time of day for the complete replication",
+				"the catalog "+d.Name+" of "+server+" is copied by order only: write replicate_daily: \"01:00\"")
+		}
+		v.needsBackups(d, item)
 		all = append(all, d)
 	}
 	return all
@@ -52,7 +58,31 @@ func (v *validator) dataSource(raw rawDataSource, parent spot, key string) DataS
 	if v.required(raw.DSN.spot, raw.spot, "dsn", `write the data source, such as "sqlserver://user@192.168.11.1/CATALOG"`) && raw.DSN.good() && holdsPassword(raw.DSN.value) {
 		v.r.error(raw.DSN.spot, "the data source holds a password", "take it out and write password: {file: PATH}")
 	}
-	return DataSource{DSN: raw.DSN.value, Password: raw.Password.value}
+	d := DataSource{DSN: raw.DSN.value, Password: raw.Password.value}
+	if b := raw.Backups; b.set() && !b.bad {
+		v.required(b.Server.spot, b.spot, "server", `write the directory as the database server names it, such as server: 'D:\Backup'`)
+		v.required(b.Path.spot, b.spot, "path", "write the same directory as the standby sees it, such as path: /mnt/backup")
+		d.Backups = &Backups{Server: b.Server.value, Path: v.absolute(b.Path, "")}
+	}
+	return d
+}
+
+// needsBackups wants the backup directories of an engine that backs up into files, and of no other.
+func (v *validator) needsBackups(d Database, raw rawDatabase) {
+	for _, end := range []struct {
+		raw  rawDataSource
+		name string
+		dir  *Backups
+	}{{raw.Primary, "primary", d.Primary.Backups}, {raw.Standby, "standby", d.Standby.Backups}} {
+		switch {
+		case end.raw.bad || !end.raw.spot.set():
+		case d.Engine == "sqlserver" && end.dir == nil:
+			v.r.notice(end.raw.spot, "backups is missing: a SQL Server backs up into files, which have to travel",
+				"the catalog "+d.Name+" cannot be copied before you write backups: {server: DIRECTORY AS THE SERVER NAMES IT, path: THE SAME AS THE STANDBY SEES IT}")
+		case d.Engine != "sqlserver" && end.dir != nil:
+			v.r.error(end.raw.Backups.spot, "backups means nothing for "+d.Engine, "take it out: this engine is copied over the network")
+		}
+	}
 }
 
 // holdsPassword knows the forms in which engines take a password.
@@ -63,61 +93,4 @@ func holdsPassword(dsn string) bool {
 		}
 	}
 	return dsnPassword.MatchString(dsn) || mysqlPassword.MatchString(dsn)
-}
-
-func (v *validator) files(raw list[rawFileTree], server string) []FileTree {
-	var all []FileTree
-	var names []string
-	for _, item := range raw.items {
-		if item.bad {
-			continue
-		}
-		f := FileTree{Name: v.name(item.Name), Source: v.fileSource(item)}
-		v.required(item.Name.spot, item.spot, "name", "write a name for the tree, such as name: vm")
-		f.Directory = v.absolute(item.Directory, filepath.Join(v.dataDir, "files", server, f.Name))
-		for _, i := range item.Include.items {
-			if !i.bad {
-				f.Include = append(f.Include, v.inclusion(i))
-			}
-		}
-		if item.Name.good() && slices.Contains(names, f.Name) {
-			v.r.errorf(item.Name.spot, "give each tree of a server a name of its own", "two trees are called %s", show(f.Name))
-		}
-		names = append(names, f.Name)
-		v.r.notice(item.spot, "not available in this version: replication of files",
-			"the tree "+f.Name+" of "+server+" is not copied; a takeover uses what the standby's directory holds by other means")
-		all = append(all, f)
-	}
-	return all
-}
-
-func (v *validator) fileSource(item rawFileTree) FileSource {
-	raw := item.Source
-	if raw.bad || !v.required(raw.spot, item.spot, "source", "write {agent: DIRECTORY} or {path: /DIRECTORY}") {
-		return FileSource{}
-	}
-	switch {
-	case raw.Agent.set() && raw.Path.set():
-		v.r.error(raw.spot, "agent and path exclude each other", "write one of the two")
-	case !raw.Agent.set() && !raw.Path.set():
-		v.r.error(raw.spot, "the source is empty", "write {agent: DIRECTORY} or {path: /DIRECTORY}")
-	}
-	if a := raw.Agent; a.good() && !filepath.IsAbs(a.value) && !windowsPath.MatchString(a.value) {
-		v.r.error(a.spot, show(a.value)+" is not an absolute path", `write the whole path on the primary, such as /srv/vm or D:\VM`)
-	}
-	return FileSource{Agent: raw.Agent.value, Path: v.absolute(raw.Path, "")}
-}
-
-// windowsPath matches an absolute path of a primary that runs Windows.
-var windowsPath = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
-
-func (v *validator) inclusion(raw rawInclusion) Inclusion {
-	i := Inclusion{Dir: v.relative(raw.Dir), Recursive: v.truth(raw.Recursive, false)}
-	for _, p := range raw.Patterns.items {
-		if _, err := path.Match(p.value, ""); p.good() && err != nil {
-			v.r.error(p.spot, show(p.value)+" is no pattern", "write one such as *.wav, with each [ closed")
-		}
-		i.Patterns = append(i.Patterns, p.value)
-	}
-	return i
 }

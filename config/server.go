@@ -26,6 +26,7 @@ func (v *validator) defaults(raw rawServer) {
 		{raw.Address.spot, "an address"},
 		{raw.Addresses.spot, "addresses"},
 		{raw.ManagementAddress.spot, "a management address"},
+		{raw.Agent.spot, "an agent"},
 		{raw.Takeover.ServiceAddresses.spot, "service addresses"},
 	}
 	for _, o := range own {
@@ -92,6 +93,23 @@ func (v *validator) paths(s *Server, raw rawServer) {
 		v.r.errorf(raw.ManagementAddress.spot, "write the address of another path (a service processor, a second card), or remove the key",
 			"%s is pinged as the server's address already", s.ManagementAddress)
 	}
+	s.Agent = v.agent(raw.Agent, *s)
+}
+
+// agent reads where the agent listens: by default on the address that stays with the server.
+func (v *validator) agent(raw rawAgent, s Server) Agent {
+	at := s.ManagementAddress
+	if !at.IsValid() {
+		at = s.Address
+	}
+	a := Agent{}
+	if at.IsValid() {
+		a.Address = netip.AddrPortFrom(at, AgentPort)
+	}
+	if raw.Address.good() {
+		a.Address = v.remote(raw.Address)
+	}
+	return a
 }
 
 // pathKey is the key of a pinged address in Config.spots.

@@ -12,6 +12,7 @@ func (v *validator) standby(raw rawStandby) Standby {
 		DataDir:        v.absolute(raw.DataDir, "/var/lib/failoverd"),
 		Interface:      v.link(raw.Interface),
 		Capacity:       1,
+		AtOnce:         v.within(raw.AtOnce, 1, 1, 16),
 		DefaultWitness: !raw.Witnesses.set(),
 		Settle:         v.lasting(raw.Settle, 30*time.Second, 0, time.Hour),
 	}

@@ -36,8 +36,8 @@ func (v *validator) takeover(server rawServer, s Server) Takeover {
 	}
 	v.addressing(&t, server, s)
 	v.releasing(t, raw)
-	if t.MaxAge > 0 {
-		v.r.notice(raw.MaxAge.spot, "not available in this version: the age of the data, since nothing is replicated", "no takeover is refused because of it")
+	if t.MaxAge > 0 && len(server.Databases.items) == 0 {
+		v.r.notice(raw.MaxAge.spot, "max_age means nothing without databases", "no takeover is refused because of it")
 	}
 	return t
 }

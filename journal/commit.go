@@ -130,6 +130,11 @@ func (tx *transaction) store(b Batch, events []Event) error {
 			return fmt.Errorf("operation %s: %w", o.ID, err)
 		}
 	}
+	for _, c := range b.Copies {
+		if _, err := tx.Stmt(tx.prepared.putCopy).Exec(c.Server, c.Catalog, string(c.Body)); err != nil {
+			return fmt.Errorf("copy of %s of %s: %w", c.Catalog, c.Server, err)
+		}
+	}
 	for name, value := range b.Values {
 		if _, err := tx.Stmt(tx.prepared.putValue).Exec(name, value); err != nil {
 			return fmt.Errorf("value %s: %w", name, err)

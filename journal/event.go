@@ -10,7 +10,7 @@ import (
 type Actor struct {
 	Kind string `json:"kind"` // automatic, user, token or system
 	Name string `json:"name"`
-	Via  string `json:"via"`  // socket, https, signal, …
+	Via  string `json:"via"`  // socket, https, console, signal, …
 	From string `json:"from"` // the address that a request came from
 }
 
@@ -47,6 +47,13 @@ type Operation struct {
 	Body    json.RawMessage `json:"body"`
 }
 
+// Copy is what is remembered of the copies of one catalog of a server: a JSON document of whoever copies.
+type Copy struct {
+	Server  string
+	Catalog string
+	Body    json.RawMessage
+}
+
 // Alert asks for a mail about an event of the same batch to every recipient.
 type Alert struct {
 	Kind     string
@@ -60,6 +67,7 @@ type Batch struct {
 	Events     []Event
 	Facts      map[string]json.RawMessage // by server; nil deletes
 	Operations []Operation                // added, or replaced by ID
+	Copies     []Copy                     // added, or replaced by server and catalog
 	Alerts     []Alert
 	Values     map[string]string // standby-wide: boot_id, …
 	Mails      []Mail            // what has become of rows of the outbox, by ID
@@ -67,7 +75,7 @@ type Batch struct {
 
 // empty tells whether there is nothing to store.
 func (b Batch) empty() bool {
-	return len(b.Events)+len(b.Facts)+len(b.Operations)+len(b.Alerts)+len(b.Values)+len(b.Mails) == 0
+	return len(b.Events)+len(b.Facts)+len(b.Operations)+len(b.Copies)+len(b.Alerts)+len(b.Values)+len(b.Mails) == 0
 }
 
 // encodeEvidence gives the JSON of m. A value that has no JSON is stored as its text, because

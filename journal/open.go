@@ -123,6 +123,9 @@ func (j *Journal) openWriter(ctx context.Context) error {
 	if j.stmts, err = prepare(ctx, writer); err != nil {
 		return err
 	}
+	if err := makeRoom(j.path() + "-wal"); err != nil {
+		return err
+	}
 	// It opens its connection when it is needed first.
 	j.keeper, err = sql.Open("sqlite", dsn(j.path(), "_synchronous=FULL", "_pragma=wal_autocheckpoint(0)"))
 	if err != nil {
@@ -271,7 +274,7 @@ func examineContents(ctx context.Context, path string) error {
 	case version > int64(len(migrations)):
 		return fmt.Errorf("version %d, this one knows %d: %w", version, len(migrations), ErrNewer)
 	}
-	for _, table := range checkedTables {
+	for _, table := range checkedTables(version) {
 		var finding string
 		if err := db.QueryRowContext(ctx, "PRAGMA quick_check('"+table+"')").Scan(&finding); err != nil {
 			return fmt.Errorf("check table %s: %w", table, classify(err))

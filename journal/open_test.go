@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -231,6 +232,42 @@ func TestMigrate(t *testing.T) {
 	var y sql.NullInt64
 	if err := db.QueryRow(`SELECT x, y FROM a`).Scan(&x, &y); err != nil || x != 7 || y.Valid {
 		t.Errorf("row %d, %v, %v", x, y, err)
+	}
+}
+
+// A journal of every version that there ever was is opened, brought to the newest, and remembers what it held. A daemon
+// that was killed between two steps of its first start has left one as well.
+func TestOpensEveryVersion(t *testing.T) {
+	for version := 1; version <= len(migrations); version++ {
+		dir := t.TempDir()
+		db, err := sql.Open("sqlite", dsn(filepath.Join(dir, fileName), "_txlock=immediate"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := migrate(t.Context(), db, migrations[:version]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(`INSERT INTO facts VALUES ('pbx', '{"epoch":7}')`); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		j, err := Open(t.Context(), dir, Options{})
+		if err != nil {
+			t.Errorf("version %d: %v", version, err)
+			continue
+		}
+		facts, err := j.Facts(t.Context())
+		if err != nil || string(facts["pbx"]) != `{"epoch":7}` {
+			t.Errorf("version %d: facts %s, %v", version, facts, err)
+		}
+		if _, err := j.Commit(t.Context(), Batch{Copies: []Copy{{"pbx", "calls", json.RawMessage(`{}`)}}}); err != nil {
+			t.Errorf("version %d: remember a copy: %v", version, err)
+		}
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -148,6 +148,23 @@ func scanPair(row *sql.Rows) (p [2]string, err error) {
 	return p, err
 }
 
+// Copies returns what is remembered of every catalog's copies.
+func (j *Journal) Copies(ctx context.Context) ([]Copy, error) {
+	copies, err := collect(ctx, j.reader, scanCopy, `SELECT server, catalog, body FROM copies`)
+	if err != nil {
+		return nil, fmt.Errorf("read copies: %w", err)
+	}
+	return copies, nil
+}
+
+// scanCopy reads one row of copies.
+func scanCopy(row *sql.Rows) (c Copy, err error) {
+	var body string
+	err = row.Scan(&c.Server, &c.Catalog, &body)
+	c.Body = json.RawMessage(body)
+	return c, err
+}
+
 // Operations returns the operations that q chooses, the newest first.
 func (j *Journal) Operations(ctx context.Context, q OperationQuery) ([]Operation, error) {
 	var w where

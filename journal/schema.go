@@ -97,11 +97,25 @@ CREATE TABLE tokens (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX tokens_name ON tokens (name) WHERE revoked = 0;
 `,
+	`
+CREATE TABLE copies (
+	server  TEXT NOT NULL,
+	catalog TEXT NOT NULL,
+	body    TEXT NOT NULL,
+	PRIMARY KEY (server, catalog)
+) WITHOUT ROWID;
+`,
 }
 
-// checkedTables are examined completely at opening: what decides what the standby does next.
+// checkedTables are examined completely at opening a journal of this version: what decides what the standby does next.
 // Probe history is left out, since it can be large and nothing is decided by it.
-var checkedTables = [...]string{"facts", "standby_values", "operations", "outbox", "events", "tokens"}
+func checkedTables(version int64) []string {
+	tables := []string{"facts", "standby_values", "operations", "outbox", "events", "tokens"}
+	if version >= 2 {
+		tables = append(tables, "copies")
+	}
+	return tables
+}
 
 // migrate brings the schema to the version that steps lead to, each step in a transaction of its own.
 func migrate(ctx context.Context, db *sql.DB, steps []string) error {

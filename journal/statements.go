@@ -9,8 +9,8 @@ import (
 
 // statements are prepared once on the writer's connection, because preparing costs more than running.
 type statements struct {
-	addEvent, putFacts, dropFacts, putOperation, putValue, addMail, saveMail, addBucket *sql.Stmt
-	all                                                                                 []*sql.Stmt
+	addEvent, putFacts, dropFacts, putOperation, putCopy, putValue, addMail, saveMail, addBucket *sql.Stmt
+	all                                                                                          []*sql.Stmt
 }
 
 // prepare prepares all statements or none.
@@ -27,6 +27,7 @@ func prepare(ctx context.Context, db *sql.DB) (*statements, error) {
 		{&s.putOperation, `INSERT INTO operations (id, kind, server, open, started, ended, body) VALUES (?,?,?,?,?,?,?)
 			ON CONFLICT DO UPDATE SET kind = excluded.kind, server = excluded.server, open = excluded.open,
 			started = excluded.started, ended = excluded.ended, body = excluded.body`},
+		{&s.putCopy, `INSERT INTO copies (server, catalog, body) VALUES (?,?,?) ON CONFLICT DO UPDATE SET body = excluded.body`},
 		{&s.putValue, `INSERT INTO standby_values (name, value) VALUES (?,?) ON CONFLICT DO UPDATE SET value = excluded.value`},
 		// A second alert about one event, or a recipient named twice, is one mail. A next try of 0 is at once, whatever the clock says.
 		{&s.addMail, `INSERT INTO outbox (event, kind, server, incident, recipient, created, next_try) VALUES (?,?,?,?,?,?,0)

@@ -186,14 +186,25 @@ func yield(f *Facts, e Event, _ Policy) { f.Claim, f.Role = e.MAC, Releasing }
 
 func unclaimed(f *Facts, _ Event, _ Policy) { f.Claim = "" }
 
-func copyStarted(f *Facts, e Event, _ Policy) { f.Activity = e.Direction }
+func copyStarted(f *Facts, e Event, _ Policy) {
+	f.Activity, f.Discarding = e.Direction, e.Discard && e.Direction == FromLive
+}
 
 func copyEnded(f *Facts, e Event, _ Policy) {
 	if f.Activity == FromLive && e.Successful {
 		f.OutOfDate = false
 	}
-	f.Activity = Idle
+	if e.Successful {
+		f.Late = false
+		if f.Role == StandingBy && (f.Activity == ToLive || f.Discarding) {
+			f.Diverged = false // both sides hold the same
+		}
+	}
+	f.CopyFailed = !e.Successful
+	f.Activity, f.Discarding = Idle, false
 }
+
+func late(f *Facts, _ Event, _ Policy) { f.Late = true }
 
 func afterReboot(f *Facts, _ Event, _ Policy) { f.AfterReboot = true }
 

@@ -339,6 +339,9 @@ func answersPings(s Situation) (Code, string) {
 	return AddressInUse, reason
 }
 
+// DataFit asks the last of the four questions alone, for an order that skips the others.
+func DataFit(s Situation) (Code, string) { return isDataFit(s) }
+
 // isDataFit asks whether the standby's copy may be worked on.
 func isDataFit(s Situation) (Code, string) {
 	switch {
@@ -346,6 +349,8 @@ func isDataFit(s Situation) (Code, string) {
 		return NoHold, s.Data.Note
 	case !s.Data.Complete:
 		return NoData, "no copy of the primary's data was ever completed"
+	case s.Facts.Diverged:
+		return NoHold, "the standby's data is newer than the primary's (diverged)"
 	case s.Policy.MaxAge > 0 && s.Data.Age > s.Policy.MaxAge:
 		return OldData, fmt.Sprintf("the copy is %s old (max_age %s)", s.Data.Age.Round(time.Minute), s.Policy.MaxAge)
 	}

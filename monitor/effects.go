@@ -294,21 +294,33 @@ func noteCopyStarted(_, _ Facts, e Event, p Policy) []Effect {
 
 func refuseCopy(before, _ Facts, e Event, p Policy) []Effect {
 	reason := fmt.Sprintf("the server is %s, %s", before.State(), before.Role)
-	if before.Diverged {
+	if before.Diverged && e.Direction == FromLive && !e.Discard {
 		reason = "the standby's data is newer than the primary's (diverged)"
 	}
 	return []Effect{
-		alert("replication.refused", "critical", p.Server+" is not replicated from live", reason),
+		alert("replication.refused", "critical", p.Server+" is not replicated", reason),
 		{Do: CancelCopy, Reason: reason},
 	}
 }
 
+// noteCopyEnded tells of a replication that failed by mail, and of one that succeeded if the one before it did not.
 func noteCopyEnded(before, _ Facts, e Event, p Policy) []Effect {
-	message := fmt.Sprintf("%s: %s has ended", p.Server, before.Activity)
-	if !e.Successful {
-		message = fmt.Sprintf("%s: %s was not completed; the previous copy stays in service", p.Server, before.Activity)
+	what := before.Activity.String()
+	switch {
+	case e.Successful && before.CopyFailed:
+		return []Effect{alert("replication.done", "info", fmt.Sprintf("%s: %s succeeds again", p.Server, what), e.Reason)}
+	case e.Successful:
+		return []Effect{note("replication.done", fmt.Sprintf("%s: %s is complete", p.Server, what), e.Reason)}
+	case e.RolledBack:
+		return []Effect{alert("replication.rolled_back", "critical",
+			fmt.Sprintf("%s: %s was rolled back; the previous copy is in service again", p.Server, what), e.Reason)}
 	}
-	return []Effect{note("replication.ended", message, e.Reason)}
+	return []Effect{alert("replication.failed", "warning",
+		fmt.Sprintf("%s: %s was not completed; the previous copy stays in service", p.Server, what), e.Reason)}
+}
+
+func sayLate(_, _ Facts, e Event, p Policy) []Effect {
+	return []Effect{alert("replication.late", "warning", p.Server+": the copy is late", e.Reason)}
 }
 
 // ordered is the reason of an operator's order.

@@ -30,13 +30,15 @@ type Event struct {
 
 	Decision *Decision // Decided
 
-	Step       string // TakeoverFailed, ReleaseFailed: where it stopped
-	Kept       bool   // TakeoverFailed: the steps done so far were kept, or could not all be undone
-	Refused    Code   // TakeoverFailed: it was refused before anything was changed
-	Touched    bool   // TakeoverFailed, TakeoverDone: the stand-in may have written
-	Rebooted   bool   // Started: the host's boot id is another
-	Direction  Activity
-	Successful bool // CopyEnded
+	Step       string   // TakeoverFailed, ReleaseFailed: where it stopped
+	Kept       bool     // TakeoverFailed: the steps done so far were kept, or could not all be undone
+	Refused    Code     // TakeoverFailed: it was refused before anything was changed
+	Touched    bool     // TakeoverFailed, TakeoverDone: the stand-in may have written
+	Rebooted   bool     // Started: the host's boot id is another
+	Direction  Activity // CopyStarted
+	Discard    bool     // CopyStarted: an operator gives up what the standby has that is newer
+	Successful bool     // CopyEnded: the copy is complete and in service
+	RolledBack bool     // CopyEnded: it was in service, and was taken back
 }
 
 // Kind is what happened.
@@ -68,8 +70,9 @@ const (
 	Cleared // it does not any more
 	CopyStarted
 	CopyEnded
-	Started // the daemon has started and read its journal
-	kinds   // how many there are
+	CopyLate // the last complete copy is older than it should be
+	Started  // the daemon has started and read its journal
+	kinds    // how many there are
 )
 
 var kindNames = [kinds]string{
@@ -77,7 +80,7 @@ var kindNames = [kinds]string{
 	"neighbour known", "neighbour asked", "neighbour answered", "froze", "thawed", "decided",
 	"suspend", "resume", "stop", "failover ordered", "release ordered",
 	"takeover done", "takeover failed", "release done", "release failed",
-	"claimed", "cleared", "copy started", "copy ended", "started",
+	"claimed", "cleared", "copy started", "copy ended", "copy late", "started",
 }
 
 func (k Kind) String() string { return kindNames[k] }

@@ -59,6 +59,15 @@ type Kept struct {
 	// replication has succeeded since.
 	OutOfDate bool `json:"out_of_date"`
 
+	// Discarding says that the replication from live that runs gives up what the standby has that is newer,
+	// because an operator ordered it by name.
+	Discarding bool `json:"discarding,omitempty"`
+
+	// CopyFailed says that the last replication was not completed, and that this was alerted. Late says
+	// that the copy is older than it should be, and that this was alerted.
+	CopyFailed bool `json:"copy_failed,omitempty"`
+	Late       bool `json:"late,omitempty"`
+
 	// Wish is who suspended or stopped the server.
 	Wish Wish `json:"wish"`
 

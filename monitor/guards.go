@@ -33,8 +33,16 @@ func answerAwaited(before, _ Facts, _ Event, _ Policy) bool {
 
 // copyForbidden guards the rule that older data never goes over newer.
 func copyForbidden(before, _ Facts, e Event, _ Policy) bool {
-	return e.Direction == FromLive && !before.DatabaseSync()
+	if e.Direction == ToLive {
+		return before.Role != StandingBy // the stand-in is at work on what would be copied
+	}
+	if e.Discard {
+		before.Diverged = false
+	}
+	return !before.DatabaseSync()
 }
+
+func newlyLate(before, _ Facts, _ Event, _ Policy) bool { return !before.Late }
 
 func newClaimYield(before, _ Facts, e Event, p Policy) bool {
 	return before.Claim != e.MAC && p.OnClaim == Yield

@@ -21,6 +21,7 @@ func full(t *testing.T) Kept {
 		Wish:     Wish{By: "anna \u00e9 \"quoted\"", Reason: "why\nnot", Since: at(4), Until: at(5)},
 		Incident: "a-1", Hold: Hold{Manual, "because"}, Told: Waiting,
 		Setback: Hold{GaveUp, "it failed"}, SetbackAt: at(6), Failed: true, Announced: true,
+		Discarding: true, CopyFailed: true, Late: true,
 	}
 	v := reflect.ValueOf(k)
 	for i := range v.NumField() {

@@ -76,7 +76,7 @@ func neverOlderOverNewer(before Facts, e Event, _ Policy, after Facts, effects [
 		return fmt.Sprintf("file sync is %t in state %s, role %s, diverged %t", after.FileSync(), state, after.Role, after.Diverged)
 	case after.DatabaseSync() != database:
 		return fmt.Sprintf("database sync is %t in state %s, role %s, diverged %t", after.DatabaseSync(), state, after.Role, after.Diverged)
-	case before.Diverged && !after.Diverged:
+	case before.Diverged && !after.Diverged && !(e.Kind == CopyEnded && e.Successful && before.Role == StandingBy && (before.Activity == ToLive || before.Discarding)):
 		return "diverged is forgotten"
 	case after.Role == StandingIn && before.Role == TakingOver && e.Kind == TakeoverDone && !after.Diverged:
 		return "standing in and not diverged"
@@ -90,7 +90,7 @@ func neverOlderOverNewer(before Facts, e Event, _ Policy, after Facts, effects [
 	if raised := after.Epoch != before.Epoch; raised != (len(begins(effects, TakeOver)) > 0 && e.Kind != Started) {
 		return "the epoch rises with a takeover, and with nothing else"
 	}
-	if e.Kind == CopyStarted && e.Direction == FromLive && (before.Diverged || before.Role != StandingBy || before.State() == StateFailure || before.Mode == Stopped) {
+	if e.Kind == CopyStarted && e.Direction == FromLive && (before.Diverged && !e.Discard || before.Role != StandingBy || before.State() == StateFailure || before.Mode == Stopped) {
 		if len(begins(effects, CancelCopy)) == 0 {
 			return "a copy from live goes on where none may"
 		}

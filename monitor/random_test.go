@@ -61,9 +61,11 @@ func (w *world) happen() {
 	case n < 975:
 		w.step(h, Event{Kind: ReleaseOrdered, By: "anna"})
 	case n < 982:
-		w.step(h, Event{Kind: CopyStarted, Direction: Activity(1 + w.rng.IntN(2))})
+		w.step(h, Event{Kind: CopyStarted, Direction: Activity(1 + w.rng.IntN(2)), Discard: w.chance(100)})
 	case n < 992:
-		w.step(h, Event{Kind: CopyEnded, Successful: w.chance(500)})
+		w.step(h, Event{Kind: CopyEnded, Successful: w.chance(500), RolledBack: w.chance(100)})
+	case n < 993:
+		w.step(h, Event{Kind: CopyLate})
 	case n < 994:
 		w.crash(w.chance(300))
 	case n < 995:

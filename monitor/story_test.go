@@ -109,9 +109,14 @@ func (s *scenario) event(n, what string) error {
 		e.Kind = Cleared
 	case is("copy started"):
 		e.Kind, e.Direction, e.Reason = CopyStarted, FromLive, "nightly"
-		if rest == "to live" {
+		switch rest {
+		case "to live":
 			e.Direction = ToLive
+		case "from live, discarding":
+			e.Discard = true
 		}
+	case is("copy late"):
+		e.Kind, e.Reason = CopyLate, "no complete copy since yesterday"
 	case is("copy ended"):
 		e.Kind, e.Successful, e.Reason = CopyEnded, rest == "well", "nightly"
 	case is("crashed and started"):

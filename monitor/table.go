@@ -147,10 +147,12 @@ var Table = []Row{
 	{On: Cleared, Then: "nothing changes"},
 
 	// Replication.
-	{On: CopyStarted, When: "from live, where nothing may be copied from live", guard: copyForbidden, Then: "cancel it", become: copyStarted, effects: refuseCopy},
+	{On: CopyStarted, When: "where nothing may be copied in that direction", guard: copyForbidden, Then: "cancel it", become: copyStarted, effects: refuseCopy},
 	{On: CopyStarted, Then: "replicating", become: copyStarted, effects: noteCopyStarted},
 	{On: CopyEnded, When: "one was running", guard: copying, Then: "idle", become: copyEnded, effects: noteCopyEnded},
 	{On: CopyEnded, Then: "nothing changes"},
+	{On: CopyLate, When: "it was not said yet", guard: newlyLate, Then: "say so", become: late, effects: sayLate},
+	{On: CopyLate, Then: "nothing changes"},
 
 	// The daemon's own start.
 	{On: Started, Role: in, When: "the standby host has rebooted", guard: rebooted, Then: "probe the address, then resume the takeover", become: takeoverResumed, effects: resumeTakeover},

@@ -70,7 +70,7 @@ func keptVariants() []Kept {
 		{Incomplete: "start", Incident: "a-1", Announced: true, Failed: true, Acknowledged: true, LastTakeover: noon.Add(-time.Minute)},
 		{AwaitsPrimary: true, Hold: Hold{Released, "released"}, Diverged: true, Incident: "a-1"},
 		{AfterReboot: true, Failed: true, Hold: Hold{Waiting, "waiting"}, Told: Waiting, Incident: "a-1", Announced: true, Epoch: 3},
-		{Setback: Hold{GaveUp, "it failed"}, SetbackAt: noon.Add(-time.Minute), Hold: Hold{GaveUp, "it failed"}, OutOfDate: true},
+		{Setback: Hold{GaveUp, "it failed"}, SetbackAt: noon.Add(-time.Minute), Hold: Hold{GaveUp, "it failed"}, OutOfDate: true, Late: true, CopyFailed: true},
 	}
 }
 
@@ -124,9 +124,12 @@ func eventsOf() []Event {
 	add(Event{Kind: Cleared})
 	for _, d := range []Activity{FromLive, ToLive} {
 		add(Event{Kind: CopyStarted, Direction: d})
+		add(Event{Kind: CopyStarted, Direction: d, Discard: true})
 	}
 	add(Event{Kind: CopyEnded})
 	add(Event{Kind: CopyEnded, Successful: true})
+	add(Event{Kind: CopyEnded, RolledBack: true})
+	add(Event{Kind: CopyLate})
 	add(Event{Kind: Started})
 	add(Event{Kind: Started, Rebooted: true})
 	return all

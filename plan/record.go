@@ -47,13 +47,28 @@ type Record struct {
 	Steps   []Done     `json:"steps" doc:"The steps in order"`
 	Error   string     `json:"error" doc:"Why it stopped, empty if it did not fail"`
 	Resumed int        `json:"resumed" doc:"How often it was taken up again after a crash"`
+
+	Progress *Progress `json:"progress" doc:"How far the step that runs has come, null if that is not known"`
+}
+
+// Progress is how far the step that runs has come.
+type Progress struct {
+	Step      string   `json:"step" doc:"Name of the step"`
+	Phase     string   `json:"phase" doc:"What it is doing: schema, data, indexes, backup, transfer, restore"`
+	Object    string   `json:"object" doc:"What it is doing that to, empty if nothing in particular"`
+	Done      int64    `json:"done_bytes" doc:"Done in this phase"`
+	Total     int64    `json:"total_bytes" doc:"Expected in this phase, 0 if that is not known"`
+	Rows      int64    `json:"rows" doc:"Rows done, where rows are counted"`
+	Rate      float64  `json:"rate_bytes_per_s" doc:"Bytes a second, over the last seconds"`
+	Percent   *float64 `json:"percent" doc:"Null if there is no basis for it"`
+	Remaining *float64 `json:"remaining_s" doc:"Seconds that this phase will still take, null if there is no basis for it"`
 }
 
 // Actor is who asked for an operation.
 type Actor struct {
 	Kind string `json:"kind" enum:"automatic,user,token,system" doc:"What kind of actor"`
 	Name string `json:"name" doc:"User name, token name, or the part of failoverd that decided"`
-	Via  string `json:"via" doc:"How the order came: socket, https, monitor, recovery"`
+	Via  string `json:"via" doc:"How the order came: socket, https, console, monitor, recovery"`
 	From string `json:"from" doc:"Network address, or the process on the socket"`
 }
 
@@ -66,6 +81,8 @@ type Done struct {
 	Ended   *time.Time `json:"ended_at" doc:"When it ended, null if it has not"`
 	Note    string     `json:"note" doc:"What came out of it"`
 	Error   string     `json:"error" doc:"Why it failed"`
+	Bytes   int64      `json:"bytes" doc:"How much data it moved"`
+	Rows    int64      `json:"rows" doc:"How many rows it moved"`
 }
 
 // Duration is how long the step took, zero while it has not ended.

@@ -179,7 +179,7 @@ func (r *runner) step(ctx context.Context, i int) error {
 		return fmt.Errorf("%s: write the step down before doing it: %w", s.Name, err)
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.timeout())
-	note, err := s.Do(bounded)
+	note, err := s.Do(context.WithValue(bounded, measureKey{}, d))
 	timedOut := bounded.Err() != nil && ctx.Err() == nil
 	cancel()
 	d.Ended, d.Note = now(), note
