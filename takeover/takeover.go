@@ -24,6 +24,7 @@ const (
 	StepReady    = "ready"
 	StepStop     = "stop"
 	StepDrop     = "drop"
+	StepSeal     = "seal"
 )
 
 // AddressInUse is the word by which an operator accepts that another host
@@ -43,7 +44,6 @@ type Server struct {
 	First     bool           // address: first
 	Keep      bool           // on_failure: keep
 	Fence     *Fence
-	Data      string // what becomes of the copies; empty where nothing is replicated
 	Ready     time.Duration
 	Start     time.Duration
 }
@@ -83,8 +83,19 @@ type StandIn interface {
 	Ready(context.Context) (string, error)
 }
 
+// Copies are the standby's copies of a server's databases and files.
+type Copies interface {
+	// Quiesce returns once nothing is copied any more that was, and says what the copies show.
+	Quiesce(context.Context) (string, error)
+	// Release lets the stand-in write to the copies, or forbids it again.
+	Release(ctx context.Context, writable bool) error
+	// Names are the names of the copies that are released, for people; empty if none is.
+	Names() string
+}
+
 // Parts are the things that the plans act with.
 type Parts struct {
+	Copies    Copies // nil where nothing is replicated
 	Holder    Holder
 	Inquiry   *Inquiry
 	Announcer Announcer
@@ -99,8 +110,11 @@ func Takeover(s Server, p Parts) plan.Plan {
 		address = append(address, s.probe(p), s.assume(p), s.announce(p))
 	}
 	data := []plan.Step{}
-	if s.Data != "" {
-		data = append(data, s.quiesce(), s.promote())
+	if p.Copies != nil {
+		data = append(data, s.quiesce(p))
+		if p.Copies.Names() != "" {
+			data = append(data, s.promote(p))
+		}
 	}
 	var steps []plan.Step
 	if s.Fence != nil {
@@ -130,21 +144,31 @@ func (s Server) fence() plan.Step {
 	}
 }
 
-func (s Server) quiesce() plan.Step {
+func (s Server) quiesce(p Parts) plan.Step {
 	return plan.Step{
-		Name: StepQuiesce, Title: "stop replication from live",
-		Check: func(context.Context) plan.Finding { return plan.Finding{Will: s.Data} },
-		Do:    func(context.Context) (string, error) { return s.Data, nil },
+		Name: StepQuiesce, Title: "stop replication, note what the copies show", Timeout: quiesceTimeout,
+		Do: p.Copies.Quiesce,
 	}
 }
 
-func (s Server) promote() plan.Step {
+// quiesceTimeout bounds the waiting for a replication that was cancelled: long enough for a server to take a swap back.
+const quiesceTimeout = time.Minute
+
+func (s Server) promote(p Parts) plan.Step {
 	return plan.Step{
-		Name: StepPromote, Title: "make the copy writable",
-		Check: func(context.Context) plan.Finding { return plan.Finding{Will: s.Data} },
-		Do:    func(context.Context) (string, error) { return s.Data, nil },
+		Name: StepPromote, Title: "let the stand-in write to " + p.Copies.Names(), Timeout: promoteTimeout,
+		Do: func(ctx context.Context) (string, error) {
+			if err := p.Copies.Release(ctx, true); err != nil {
+				return "", err
+			}
+			return p.Copies.Names() + " can be written to", nil
+		},
+		Undo: func(ctx context.Context) error { return p.Copies.Release(ctx, false) },
 	}
 }
+
+// promoteTimeout bounds the statement that opens a copy, or seals it.
+const promoteTimeout = time.Minute
 
 // probe is the last question before the address is assumed. The standby never
 // holds an address that it knows another host to hold.
@@ -334,6 +358,18 @@ func Release(s Server, p Parts) plan.Plan {
 					}
 				}
 				return nil
+			},
+		})
+	}
+	if p.Copies != nil && p.Copies.Names() != "" {
+		steps = append(steps, plan.Step{
+			// The users have the primary by then: a copy that cannot be sealed is no reason to take that back.
+			Name: StepSeal, Title: "let nobody write to " + p.Copies.Names(), Durable: true, Timeout: promoteTimeout, Optional: true,
+			Do: func(ctx context.Context) (string, error) {
+				if err := p.Copies.Release(ctx, false); err != nil {
+					return "", err
+				}
+				return p.Copies.Names() + " are sealed", nil
 			},
 		})
 	}

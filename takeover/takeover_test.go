@@ -26,25 +26,30 @@ func TestWhatAPlanConsistsOf(t *testing.T) {
 	fence := &Fence{Command: "ipmi off", Timeout: time.Minute, Continue: true}
 	tests := map[string]struct {
 		change   func(*Server)
+		copies   bool
 		takeover string
 		release  string
 	}{
-		"the default":                {func(*Server) {}, "probe assume announce start ready", "stop drop"},
-		"its own address":            {func(s *Server) { s.Assume = false }, "start ready", "stop"},
-		"with data":                  {func(s *Server) { s.Data = "copied" }, "quiesce promote probe assume announce start ready", "stop drop"},
-		"with data, address first":   {func(s *Server) { s.Data, s.First = "copied", true }, "probe assume announce quiesce promote start ready", "stop drop"},
-		"with a fence":               {func(s *Server) { s.Fence = fence }, "fence probe assume announce start ready", "stop drop"},
-		"fence, data, address first": {func(s *Server) { s.Fence, s.Data, s.First = fence, "copied", true }, "fence probe assume announce quiesce promote start ready", "stop drop"},
+		"the default":                {func(*Server) {}, false, "probe assume announce start ready", "stop drop"},
+		"its own address":            {func(s *Server) { s.Assume = false }, false, "start ready", "stop"},
+		"with data":                  {func(*Server) {}, true, "quiesce promote probe assume announce start ready", "stop drop seal"},
+		"with data, address first":   {func(s *Server) { s.First = true }, true, "probe assume announce quiesce promote start ready", "stop drop seal"},
+		"with a fence":               {func(s *Server) { s.Fence = fence }, false, "fence probe assume announce start ready", "stop drop"},
+		"fence, data, address first": {func(s *Server) { s.Fence, s.First = fence, true }, true, "fence probe assume announce quiesce promote start ready", "stop drop seal"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := subject()
 			test.change(&s)
 			h := newHost()
-			if got := names(Takeover(s, h.parts(nil))); got != test.takeover {
+			parts := h.parts(nil)
+			if test.copies {
+				parts.Copies = copies{h}
+			}
+			if got := names(Takeover(s, parts)); got != test.takeover {
 				t.Errorf("takeover: %s; want %s", got, test.takeover)
 			}
-			if got := names(Release(s, h.parts(nil))); got != test.release {
+			if got := names(Release(s, parts)); got != test.release {
 				t.Errorf("release: %s; want %s", got, test.release)
 			}
 		})
@@ -239,3 +244,36 @@ func TestAnAnnouncementThatIsNotHeardIsToldAndDoesNotEndTheTakeover(t *testing.T
 type deaf struct{ *host }
 
 func (deaf) Verify(context.Context, netip.Addr) Verified { return Verified{Result: "failed"} }
+
+// TestCopiesArePromotedAndSealed opens the copies before the stand-in starts, seals them when that fails, and after a
+// release; one that cannot be sealed keeps nobody from the primary.
+func TestCopiesArePromotedAndSealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost()
+		s := subject()
+		s.Assume = false
+		parts := h.parts(nil)
+		parts.Copies = copies{h}
+		if _, err := carryOut(t, Takeover(s, parts)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"quiesce", "release true", "start", "ready"}, h.done()); diff != "" {
+			t.Errorf("taken over (-want +got):\n%s", diff)
+		}
+		h.fail["release false"] = errors.New("the server is away")
+		r, err := carryOut(t, Release(s, parts))
+		if err != nil || r.State != plan.Partial {
+			t.Errorf("released: %s, %v", r.State, err)
+		}
+		if diff := cmp.Diff([]string{"stop", "release false"}, h.done()); diff != "" {
+			t.Errorf("released (-want +got):\n%s", diff)
+		}
+		h.fail = map[string]error{"ready": errors.New("it does not come up")}
+		if r, err := carryOut(t, Takeover(s, parts)); err == nil || r.State != plan.Undone {
+			t.Errorf("a stand-in that does not come up: %s, %v", r.State, err)
+		}
+		if diff := cmp.Diff([]string{"quiesce", "release true", "start", "ready", "stop", "release false"}, h.done()); diff != "" {
+			t.Errorf("undone (-want +got):\n%s", diff)
+		}
+	})
+}

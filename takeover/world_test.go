@@ -3,6 +3,7 @@ package takeover
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -192,3 +193,16 @@ func sorted(list []string) []string {
 	slices.Sort(list)
 	return list
 }
+
+// copies are the host's copies of databases.
+type copies struct{ h *host }
+
+func (c copies) Quiesce(context.Context) (string, error) {
+	return "it is 7 h old", c.h.act("quiesce", func() {})
+}
+
+func (c copies) Release(_ context.Context, writable bool) error {
+	return c.h.act(fmt.Sprintf("release %t", writable), func() {})
+}
+
+func (c copies) Names() string { return "pbx_CTSERVER" }

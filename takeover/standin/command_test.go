@@ -273,7 +273,7 @@ func TestCommandsAreGivenOnlyTheirEnvironment(t *testing.T) {
 			got = append(got, name)
 		}
 	}
-	want := []string{"FAILOVERD_ADDRESSES", "FAILOVERD_CATALOGS", "FAILOVERD_DATA_DIR", "FAILOVERD_ROLE", "FAILOVERD_SERVER", "PATH"}
+	want := []string{"FAILOVERD_ADDRESSES", "FAILOVERD_CATALOGS", "FAILOVERD_COPIES", "FAILOVERD_DATA_DIR", "FAILOVERD_DSNS", "FAILOVERD_ROLE", "FAILOVERD_SERVER", "PATH"}
 	if diff := cmp.Diff(want, sorted(got)); diff != "" {
 		t.Errorf("variables (-want +got):\n%s", diff)
 	}

@@ -33,7 +33,7 @@ func testEnvironment() Environment {
 	return Environment{
 		Server:    "DEMOSERVER",
 		Addresses: []netip.Addr{netip.MustParseAddr("192.168.11.1"), netip.MustParseAddr("2001:db8::1")},
-		Catalogs:  []string{`CT"SERVER`, "second $HOME `id` \\ one"},
+		Catalogs:  []Catalog{{`CT"SERVER`, "c", "d"}, {"second $HOME `id` \\ one", "c", "d"}},
 	}
 }
 
@@ -184,7 +184,7 @@ func testEnvironmentFile(t *testing.T, w world) {
 		t.Fatal(err)
 	}
 	env := testEnvironment()
-	want := fmt.Sprintf("DEMOSERVER\n192.168.11.1 2001:db8::1\n%s\n%s\nstanding-in", w.dir, strings.Join(env.Catalogs, "\n"))
+	want := fmt.Sprintf("DEMOSERVER\n192.168.11.1 2001:db8::1\n%s\n%s\nstanding-in", w.dir, env.Catalogs[0].Name+"\n"+env.Catalogs[1].Name)
 	if diff := cmp.Diff(want, out); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}

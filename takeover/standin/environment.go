@@ -22,7 +22,15 @@ const (
 type Environment struct {
 	Server    string       // FAILOVERD_SERVER: the name of the server
 	Addresses []netip.Addr // FAILOVERD_ADDRESSES: the service addresses, with spaces between them
-	Catalogs  []string     // FAILOVERD_CATALOGS: the databases, one a line, since a name may hold a space
+	Catalogs  []Catalog    // the databases, in the order of the configuration
+}
+
+// Catalog is one database, and where the stand-in finds its copy. Each value stands in a list of its own, one a line in
+// the same order, since a name may hold a space.
+type Catalog struct {
+	Name string // FAILOVERD_CATALOGS: at the primary
+	Copy string // FAILOVERD_COPIES: at the standby
+	DSN  string // FAILOVERD_DSNS: the data source of the standby, without a password
 }
 
 // variables returns the environment as NAME, value pairs in a fixed order. dir is the server's own directory.
@@ -31,11 +39,17 @@ func (e Environment) variables(dir string) [][2]string {
 	for i, a := range e.Addresses {
 		addresses[i] = a.String()
 	}
+	var names, copies, sources []string
+	for _, c := range e.Catalogs {
+		names, copies, sources = append(names, c.Name), append(copies, c.Copy), append(sources, c.DSN)
+	}
 	return [][2]string{
 		{"FAILOVERD_SERVER", e.Server},
 		{"FAILOVERD_ADDRESSES", strings.Join(addresses, " ")},
 		{"FAILOVERD_DATA_DIR", dir},
-		{"FAILOVERD_CATALOGS", strings.Join(e.Catalogs, "\n")},
+		{"FAILOVERD_CATALOGS", strings.Join(names, "\n")},
+		{"FAILOVERD_COPIES", strings.Join(copies, "\n")},
+		{"FAILOVERD_DSNS", strings.Join(sources, "\n")},
 		{"FAILOVERD_ROLE", "standing-in"},
 	}
 }
