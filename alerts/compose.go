@@ -42,6 +42,7 @@ func Compose(s Story) Message {
 	if len(p.Did) == 0 && kind.Nothing != "" {
 		p.Did = []line{{Text: s.fill(kind.Nothing)}}
 	}
+	p.Data = s.data()
 	for _, next := range kind.Next {
 		p.Next = append(p.Next, s.fill(next))
 	}
@@ -126,11 +127,32 @@ func (s Story) lines() (happened, did []line) {
 	return middle(happened), middle(did)
 }
 
+// data says how old the data is that the stand-in works on, catalog by catalog. A mail that was sent so late that the
+// copies are other ones by now leaves those out.
+func (s Story) data() []string {
+	if s.Event.Kind != "takeover.done" {
+		return nil
+	}
+	began := s.began()
+	var lines []string
+	for _, c := range s.Copies {
+		switch {
+		case c.At.IsZero():
+			lines = append(lines, say(c.Catalog)+": no copy was ever completed")
+		case !c.At.After(s.Event.Time):
+			age := span(max(began.Sub(c.At), 0))
+			lines = append(lines, fmt.Sprintf("%s: as it was at %s; the last %s are missing", say(c.Catalog), s.moment(c.At), age))
+		}
+	}
+	return lines
+}
+
 // done tells whether an event of that kind is something that failoverd did.
 func done(kind string) bool {
 	for _, prefix := range []string{
 		"takeover.", "release.", "decision.takeover", "standin.restarted", "address.defended", "address.yielded",
 		"address.restored", "address.announced", "address.unverified", "alert.",
+		"replication.started", "replication.step", "replication.done", "replication.rolled_back",
 	} {
 		if strings.HasPrefix(kind, prefix) {
 			return true
@@ -219,6 +241,7 @@ func (s Story) footer() []string {
 type page struct {
 	Lead, Late, Zone, Dropped string
 	Happened, Did             []line
+	Data                      []string // what the stand-in works on
 	Next                      []string
 	Protection                bool // whether it is known what is not protected
 	Unprotected               []string

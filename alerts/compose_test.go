@@ -148,11 +148,54 @@ func stories() map[string]Story {
 		"address.restored":    single(journal.Event{Kind: "address.restored", Server: "crm", Message: "10.0.0.12 was put back", Reason: "it was removed from eth0 by somebody else"}),
 		"address.stray":       single(journal.Event{Kind: "address.stray", Severity: journal.Critical, Message: "10.0.0.12 was left on eth0 and cannot be dropped", Reason: "operation not permitted"}),
 		"server.unknown":      single(journal.Event{Kind: "server.unknown", Server: "crm", Message: "crm cannot be asked", Reason: "sendmsg: network is unreachable"}),
-		"config.rejected":     single(journal.Event{Kind: "config.rejected", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "2 errors in /etc/failoverd/failoverd.yaml", Reason: "failoverd.yaml:12: servers[0].ping.timeout: 3s is not below the interval 2s; expect less than 2s"}),
-		"alert.test":          single(journal.Event{Kind: "alert.test", Actor: journal.Actor{Kind: "user", Name: "alice", Via: "socket"}, Message: "test alert"}),
-		"later kind":          single(journal.Event{Kind: "replication.late", Server: "crm", Severity: journal.Warning, Message: "the copy of crm is 37 h old", Reason: "the copy of crm is 37 h old, the limit is 36 h"}),
-		"takeover by order":   single(journal.Event{Kind: "takeover.started", Server: "crm", Severity: journal.Critical, Incident: "INC-151", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "takeover of crm started", Reason: "moving house"}),
-		"takeover.done late":  chapter("takeover.done", "server.warning", over...),
+		"replication.failed": single(journal.Event{
+			Time: at("01:07:00.000"), Kind: "replication.failed", Severity: journal.Warning, Server: "pbx1", Operation: "op-20", Actor: journal.Actor{Kind: "system", Name: "replication"},
+			Message: "pbx1: replicating from live was not completed; the previous copy stays in service", Reason: "copy CTSERVER: the disk of stby1 is full: 1.2 GiB are missing",
+		}),
+		"replication.failed by order": single(journal.Event{
+			Time: at("14:07:00.000"), Kind: "replication.failed", Severity: journal.Warning, Server: "pbx1", Operation: "op-21", Actor: journal.Actor{Kind: "user", Name: "alice"},
+			Message: "pbx1: replicating to live was not completed; the previous copy stays in service", Reason: "verify CTSERVER: table dbo.calls has 11 of 12 rows",
+		}),
+		"replication.rolled_back": single(journal.Event{
+			Time: at("01:09:00.000"), Kind: "replication.rolled_back", Severity: journal.Critical, Server: "pbx1", Operation: "op-20",
+			Message: "pbx1: replicating from live was rolled back; the previous copy is in service again", Reason: "swap: the second of 2 catalogs could not be renamed",
+		}),
+		"replication.late": single(journal.Event{
+			Time: at("06:00:00.000"), Kind: "replication.late", Severity: journal.Warning, Server: "pbx1", Message: "pbx1: the copy is late",
+			Reason: "CTSERVER is 29 h old; the run of 01:00 was not completed",
+		}),
+		"replication.done": single(journal.Event{
+			Time: at("01:05:00.000"), Kind: "replication.done", Severity: journal.Info, Server: "pbx1", Operation: "op-22", Message: "pbx1: replicating from live succeeds again",
+			Reason: "CTSERVER: 41 tables, 120034 rows, 1.2 GiB", Evidence: map[string]any{"duration_s": 244.0},
+		}),
+		"replication.refused": single(journal.Event{
+			Time: at("01:00:00.000"), Kind: "replication.refused", Severity: journal.Critical, Server: "pbx1", Message: "pbx1 is not replicated",
+			Reason: "the standby's data is newer than the primary's (diverged)",
+		}),
+		"files.late": single(journal.Event{
+			Time: at("06:00:00.000"), Kind: "files.late", Severity: journal.Warning, Server: "pbx1", Message: "pbx1: the copy of a tree of files is out of date",
+			Reason: "vm: 21m0s behind its source (max_lag 15m0s): open the tree in /mnt/pbx1: no such file or directory",
+		}),
+		"files.held": single(journal.Event{
+			Time: at("06:00:00.000"), Kind: "files.held", Severity: journal.Warning, Server: "pbx1", Message: "pbx1: deletions of files are held back",
+			Reason: "vm: 1200 deletions wait, more than the brake lets pass. If they are right: failoverd files confirm-deletions pbx1 vm",
+		}),
+		"files.full": single(journal.Event{
+			Time: at("06:00:00.000"), Kind: "files.full", Severity: journal.Warning, Server: "pbx1", Message: "pbx1: files are not copied: the disk has no room beside the reserve",
+			Reason: `vm: "Extn/101/hello.wav": the disk of the copy is full: 48120 bytes more are needed beside the reserve`,
+		}),
+		"files.root": single(journal.Event{
+			Time: at("06:00:00.000"), Kind: "files.root", Severity: journal.Critical, Server: "pbx1", Message: "pbx1: the source of a tree of files is not the directory that it was",
+			Reason: "vm: the directory is not the tree that it was: unmounted, or replaced. Nothing was deleted here. If it is right as it is: failoverd files accept-source pbx1 vm",
+		}),
+		"files.current": single(journal.Event{
+			Time: at("06:20:00.000"), Kind: "files.current", Severity: journal.Info, Server: "pbx1", Message: "pbx1: the copy of a tree of files is as its source again", Reason: "vm",
+		}),
+		"config.rejected":    single(journal.Event{Kind: "config.rejected", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "2 errors in /etc/failoverd/failoverd.yaml", Reason: "failoverd.yaml:12: servers[0].ping.timeout: 3s is not below the interval 2s; expect less than 2s"}),
+		"alert.test":         single(journal.Event{Kind: "alert.test", Actor: journal.Actor{Kind: "user", Name: "alice", Via: "socket"}, Message: "test alert"}),
+		"later kind":         single(journal.Event{Kind: "drill.late", Server: "crm", Severity: journal.Warning, Message: "the last drill of crm is 37 days old", Reason: "the last drill of crm is 37 days old, the limit is 36"}),
+		"takeover by order":  single(journal.Event{Kind: "takeover.started", Server: "crm", Severity: journal.Critical, Incident: "INC-151", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "takeover of crm started", Reason: "moving house"}),
+		"takeover.done late": chapter("takeover.done", "server.warning", over...),
 		"daemon.started_after_crash": single(journal.Event{
 			Kind: "daemon.started_after_crash", Severity: journal.Warning, Message: "failoverd started; it had not been stopped",
 			Reason: "The open takeover op-9 of pbx1 was found finished up to step announce and is continued.",
@@ -164,6 +207,7 @@ func stories() map[string]Story {
 
 	done := all["takeover.done"]
 	done.Unprotected = []Unprotected{{"pbx1", "stby1 stands in for it"}, {"crm", "stby1 is busy"}}
+	done.Copies = []Copy{{"CTSERVER", at("01:00:12.000")}, {"voice mail", at("01:00:12.000").AddDate(0, 0, -1)}, {"new", time.Time{}}}
 	all["takeover.done"] = done
 	recovered := all["server.answering"]
 	recovered.Unprotected = []Unprotected{}
@@ -373,5 +417,28 @@ func TestSpan(t *testing.T) {
 		if got := span(tt.d); got != tt.want {
 			t.Errorf("span(%v) = %q, want %q", tt.d, got, tt.want)
 		}
+	}
+}
+
+// A mail that comes after the copies were made anew does not say that the stand-in worked on those.
+func TestComposeCopiesMadeLater(t *testing.T) {
+	s := chapter("takeover.done", "server.warning", "server.warning")
+	s.Now = s.Event.Time.Add(30 * time.Hour)
+	s.Copies = []Copy{{"CTSERVER", s.Event.Time.Add(24 * time.Hour)}}
+	if text := Compose(s).Text; strings.Contains(text, "THE DATA") || strings.Contains(text, "CTSERVER") {
+		t.Errorf("copies of the day after are shown:\n%s", text)
+	}
+	s.Copies = []Copy{{"CTSERVER", s.Event.Time}}
+	if text := Compose(s).Text; !strings.Contains(text, "the last 0 ms are missing") {
+		t.Errorf("a copy of that very moment:\n%s", text)
+	}
+}
+
+// Only a takeover that is done says what it works on.
+func TestComposeCopiesOfTakeoverOnly(t *testing.T) {
+	s := chapter("takeover.failed", "server.failure", "server.warning")
+	s.Copies = []Copy{{"CTSERVER", at("01:00:00.000")}}
+	if text := Compose(s).Text; strings.Contains(text, "THE DATA") {
+		t.Errorf("a takeover that failed works on nothing:\n%s", text)
 	}
 }

@@ -16,8 +16,9 @@ type Composer struct {
 	From        string // the sender's address
 	Console     string // base of the console's links; empty for none
 	Runbooks    string
-	Zone        *time.Location       // nil: UTC
-	Unprotected func() []Unprotected // of the present snapshot; nil when that is not known
+	Zone        *time.Location             // nil: UTC
+	Unprotected func() []Unprotected       // of the present snapshot; nil when that is not known
+	Copies      func(server string) []Copy // of the present snapshot; nil when that is not known
 }
 
 // incidentEvents is how many events of an incident are read for a mail: the first ones and the last ones.
@@ -56,6 +57,9 @@ func (c Composer) Story(event journal.Event) Story {
 	s := Story{Standby: c.Standby, Version: c.Version, From: c.From, Console: c.Console, Runbooks: c.Runbooks, Zone: c.Zone, Event: event}
 	if c.Unprotected != nil {
 		s.Unprotected = append([]Unprotected{}, c.Unprotected()...)
+	}
+	if c.Copies != nil && event.Server != "" {
+		s.Copies = c.Copies(event.Server)
 	}
 	return s
 }

@@ -17,6 +17,11 @@ var htmlPart = template.Must(template.New("mail").Funcs(template.FuncMap{"code":
 <p><small>Times: {{.Zone}}</small></p>
 <h3>What failoverd did</h3>
 {{template "lines" .Did}}
+{{with .Data}}<h3>The data</h3>
+<ul>
+{{range .}}<li>{{.}}</li>
+{{end}}</ul>
+{{end -}}
 <h3>What you do next</h3>
 <ol>
 {{range .Next}}<li>{{code .}}</li>

@@ -148,6 +148,7 @@ var kinds = [...]Kind{
 		Symptom: "{server} RELEASED",
 		Lead:    "{standby} has given back the role of {server} and serves its users no longer.",
 		Next: []string{
+			"If its databases are replicated, bring its system up, and its data back before its application starts: `failoverd replicate to-live {server}`",
 			"Bring {server} up now, with its address and its application.",
 			"Check that it is OK: `failoverd status {server}`",
 		},
@@ -235,6 +236,94 @@ var kinds = [...]Kind{
 		Lead:    "The application that does the work of {server} on {standby} does not run any more, and nobody serves its users: {reason}",
 		Nothing: "It could not be started again.",
 		Next:    []string{"Start it by hand on {standby}, or repair what it says in its log.", "If {server} can serve again: `failoverd release {server}`"},
+	},
+	{
+		Name: "replication.failed", Severity: journal.Warning, State: "COPY FAILED", Runbook: "replication-failed",
+		Symptom: "{server} daily replication FAILED",
+		Lead:    "The replication of {server} was not completed: {reason}",
+		Nothing: "What was begun was taken back. Whatever was in service before is in service still.",
+		Next: []string{
+			"See how old the data is on which a takeover would work now: `failoverd show {server}`",
+			"See which step failed: `failoverd operations --server {server}`",
+			"Remove the reason. The next daily run tries again; to try now: `failoverd replicate from-live {server}`",
+		},
+	},
+	{
+		Name: "replication.rolled_back", Severity: journal.Critical, Protected: true, State: "ROLLED BACK", Runbook: "replication-rolled-back",
+		Symptom: "{server} replication ROLLED BACK",
+		Lead:    "A replication of {server} was taken back, and what was in service before it is in service again: {reason}",
+		Next: []string{
+			"See how old the data is on which a takeover would work now: `failoverd show {server}`",
+			"Find out what was wrong with the newer data before it is copied again.", "`failoverd operations --server {server}`",
+		},
+	},
+	{
+		Name: "replication.late", Severity: journal.Warning, State: "COPY LATE", Runbook: "replication-late",
+		Symptom: "{server} copy is LATE",
+		Lead:    "The copy of {server} on {standby} is older than it should be: {reason}",
+		Nothing: "A takeover would work on the last complete copy, as long as max_age allows it.",
+		Next: []string{
+			"See when it was copied last, and what failed since: `failoverd show {server}`",
+			"Copy it now: `failoverd replicate from-live {server}`",
+		},
+	},
+	{
+		Name: "replication.done", Severity: journal.Info, Protected: true, State: "COPIED", Runbook: "replication-done",
+		Symptom: "{server} replication SUCCEEDS again",
+		Lead:    "The replication of {server}, which had failed, succeeds again.",
+		Next:    []string{"Nothing has to be done now. To see the age of the data: `failoverd show {server}`"},
+	},
+	{
+		Name: "replication.refused", Severity: journal.Critical, State: "NOT COPIED", Runbook: "replication-refused",
+		Symptom: "{server} NOT REPLICATED",
+		Lead:    "{server} was not replicated: {reason}",
+		Nothing: "Nothing was copied, and nothing was overwritten.",
+		Next: []string{
+			"See whose data is the newer one: `failoverd show {server}`",
+			"If it is the standby's, bring it back to {server}: `failoverd replicate to-live {server} --dry-run`",
+			"If it is to be given up: `failoverd replicate from-live {server} --accept discard-diverged`",
+		},
+	},
+	{
+		Name: "files.late", Severity: journal.Warning, State: "FILES LATE", Runbook: "files-late",
+		Symptom: "{server} files OUT OF DATE",
+		Lead:    "A copy of files of {server} on {standby} is further behind than it should be: {reason}",
+		Nothing: "It is tried again and again. A takeover would work with the files that are there.",
+		Next:    []string{"See how far each copy is, and what is not copied: `failoverd files {server}`"},
+	},
+	{
+		Name: "files.held", Severity: journal.Warning, State: "DELETIONS HELD", Runbook: "files-held",
+		Symptom: "{server} deletions of files HELD BACK",
+		Lead:    "So many files of {server} were deleted at once that they are not deleted on {standby} before somebody says so.",
+		Nothing: "Nothing is deleted in the copy. What is written and changed is copied as ever.",
+		Next: []string{
+			"Find out whether the files were meant to go, or a disk or a share is missing on {server}.",
+			"See how many wait: `failoverd files {server}`", "To let them go, with the name of the tree: `failoverd files confirm-deletions {server} TREE`",
+		},
+	},
+	{
+		Name: "files.full", Severity: journal.Warning, State: "NO ROOM", Runbook: "files-full",
+		Symptom: "{server} files NOT COPIED - {standby} has no room",
+		Lead:    "Files of {server} are not copied, because the disk of {standby} has no room for them beside the reserve: {reason}",
+		Nothing: "What is there stays as it is; what fits is copied. The rest goes on by itself when there is room.",
+		Next:    []string{"Make room on {standby}: the trash of the copy, in .failoverd/trash below it, is emptied by age.", "See what is missing: `failoverd files {server}`"},
+	},
+	{
+		Name: "files.root", Severity: journal.Critical, State: "OTHER SOURCE", Runbook: "files-root",
+		Symptom: "{server} files - the source is NOT WHAT IT WAS",
+		Lead:    "The directory that files of {server} are copied from is another one than before: unmounted, or replaced.",
+		Nothing: "Nothing is copied from it, and nothing was deleted in the copy.",
+		Next: []string{
+			"Look whether the disk or share is mounted. When it is back, copying goes on by itself.",
+			"If it was replaced on purpose, with the name of the tree: `failoverd files accept-source {server} TREE`", "`failoverd files {server}`",
+		},
+	},
+	{
+		Name: "files.current", Severity: journal.Info, Protected: true, State: "FILES CURRENT", Runbook: "files-current",
+		Symptom: "{server} files are as their source again",
+		Lead:    "What was said about a copy of files of {server} has passed: it is as its source again ({reason}).",
+		Nothing: "It was brought up to date.",
+		Next:    []string{"Nothing has to be done now. To see it: `failoverd files {server}`"},
 	},
 	{
 		Name: "config.rejected", Severity: journal.Warning, State: "CONFIG REJECTED", Runbook: "config-rejected",

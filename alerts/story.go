@@ -23,11 +23,19 @@ type Story struct {
 	Event    journal.Event   // what it is about
 	Incident []journal.Event // the incident's events up to this one, oldest first
 	Root     int64           // the event of the incident's first mail; 0 when this is it
+	// Copies are the catalogs that a takeover works on. Nil when there are none, or that is not known.
+	Copies []Copy
 	// Unprotected are the servers that could not be taken over now. Nil when that is not known.
 	Unprotected []Unprotected
 	Dropped     []journal.Mail // left out since the last mail about this server
 	Now         time.Time
 	Zone        *time.Location // of every time in the mail
+}
+
+// Copy is the standby's copy of a catalog, which shows it as it was at an instant; zero if none was ever completed.
+type Copy struct {
+	Catalog string
+	At      time.Time
 }
 
 // Unprotected is a server that could not be taken over now, and why.
@@ -123,6 +131,8 @@ func (s Story) subject() string {
 	// A takeover that somebody ordered says nothing about the server being down.
 	if by := orderedBy(about.Event); by != "" && strings.HasPrefix(about.Event.Kind, "takeover.") {
 		symptom = fmt.Sprintf("%s TAKEOVER ordered by %s", clean(about.server()), clean(by))
+	} else if by != "" {
+		symptom = strings.Replace(symptom, "daily replication", "replication", 1)
 	}
 	prefix, suffix := "failoverd: ", ""
 	if s.follows() {

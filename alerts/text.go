@@ -26,6 +26,12 @@ func (p page) text() string {
 	writeLines(&b, p.Happened)
 	b.WriteString("\nWHAT FAILOVERD DID\n")
 	writeLines(&b, p.Did)
+	if len(p.Data) > 0 {
+		b.WriteString("\nTHE DATA\n")
+		for _, d := range p.Data {
+			b.WriteString(wrap(d, "  ", "    ") + "\n")
+		}
+	}
 	b.WriteString("\nWHAT YOU DO NEXT\n")
 	for i, next := range p.Next {
 		b.WriteString(wrap(next, fmt.Sprintf("  %d. ", i+1), "     ") + "\n")
