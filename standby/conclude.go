@@ -50,6 +50,7 @@ func conclude(out *status.Snapshot) {
 				}
 			}
 		}
+		fileNotices(v, add)
 		for _, p := range v.Paths {
 			if p.Outcome == "missed" && v.Misses == 0 && v.Mode == monitor.Active.String() && v.Role == monitor.StandingBy.String() {
 				add("warning", v.Name, "no answer over "+p.Address, "failoverd show "+v.Name)

@@ -9,6 +9,8 @@ import (
 
 	"failoverd/config"
 	"failoverd/journal"
+	"failoverd/replicate"
+	"failoverd/replicate/database"
 )
 
 // ends checks that the standby either stands in or stands by, completely.
@@ -80,7 +82,8 @@ func TestACrashAtEveryCommit(t *testing.T) {
 		"restarted with other steps": func(w *world) {
 			w.crash()
 			w.conf.Servers[0].Takeover.AddressOrder = "first"
-			w.conf.Servers[0].Databases = make([]config.Database, 1)
+			w.conf.Servers[0].Databases = []config.Database{{Name: "calls"}}
+			w.remembers("calls", replicate.Copy{Last: &replicate.Complete{Snapshot: database.Snapshot{At: time.Now()}}})
 		},
 	}
 	for story, play := range stories {

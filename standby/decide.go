@@ -57,7 +57,7 @@ func (s *Standby) situation(v *server, now time.Time) monitor.Situation {
 		Now: now, Facts: v.facts, Policy: v.policy,
 		Link: v.link, LinkUp: up, SettledAt: s.self.settledAt, Unsettled: s.self.unsettled,
 		Unwritable: s.self.unwritable, WitnessesOff: s.witnessesOff(), Capacity: s.config.Standby.Capacity,
-		Data: monitor.Data{Note: dataNote(v.config)},
+		Data: v.data(now),
 	}
 	for _, w := range s.witnesses {
 		m.Witnesses = append(m.Witnesses, monitor.Witness{Name: w.kind + " " + w.addr.String(), LastAnswer: w.lastAnswer})

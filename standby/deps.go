@@ -12,6 +12,7 @@ import (
 	"failoverd/journal"
 	"failoverd/monitor/probe"
 	"failoverd/plan"
+	"failoverd/replicate"
 	"failoverd/status"
 	"failoverd/takeover"
 	"failoverd/takeover/address"
@@ -37,7 +38,10 @@ type Deps struct {
 	Segment func(link string, hear func(address.Claim)) (Segment, error)
 	Verify  func(ctx context.Context, seg Segment, service netip.Addr, neighbours []netip.Addr) takeover.Verified
 	StandIn func(config.Server) takeover.StandIn
-	Fence   func(config.Server) *takeover.Fence
+	// Catalogs are the databases of a server, in the order of its configuration.
+	Catalogs func(config.Server) []replicate.Catalog
+	Fence    func(config.Server) *takeover.Fence
+	Trees    Trees
 
 	// Next is the schedule of announcements: how long to wait for the next one.
 	Next func(since time.Duration) time.Duration
@@ -57,6 +61,7 @@ type Journal interface {
 	Commit(ctx context.Context, b journal.Batch) ([]journal.Event, error)
 	Facts(ctx context.Context) (map[string]json.RawMessage, error)
 	Values(ctx context.Context) (map[string]string, error)
+	Copies(ctx context.Context) ([]journal.Copy, error)
 	Operations(ctx context.Context, q journal.OperationQuery) ([]journal.Operation, error)
 	Operation(ctx context.Context, id string) (journal.Operation, error)
 	Pending(ctx context.Context) (n int, oldest time.Time, err error)
@@ -76,6 +81,7 @@ type Metrics interface {
 	ObservePing(server string, rtt time.Duration)
 	ObserveMiss(server string)
 	ObserveTakeover(server, result string, took time.Duration)
+	ObserveReplication(server, kind, result string, took time.Duration)
 }
 
 // Pinger keeps the beat of the pings.

@@ -37,8 +37,12 @@ func (t *turn) effect(v *server, e monitor.Effect, incident string, by plan.Acto
 		if task := v.task; task != nil {
 			t.after(func() { task.cancel(errors.Join(plan.ErrCancelled, errors.New(e.Reason))) })
 		}
-	case monitor.CancelCopy, monitor.SyncChanged:
-		// No replication runs in this version; the facts say what it may do.
+	case monitor.CancelCopy:
+		if j := v.job; j != nil && !j.waiting {
+			t.after(func() { j.cancel(errors.Join(plan.ErrCancelled, errors.New(e.Reason))) })
+		}
+	case monitor.SyncChanged:
+		// What may travel is asked when something is about to.
 	case monitor.DefendAddress:
 		t.defend(v, e)
 	}

@@ -2,6 +2,7 @@ package standby
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -103,11 +104,17 @@ func (a app) Ready(ctx context.Context) (string, error) {
 	return "ready", a.w.act(ctx, "ready "+a.name, func() {})
 }
 
-// ObservePing, ObserveMiss and ObserveTakeover are the metrics.
+// ObservePing and those that follow are the metrics.
 func (w *world) ObservePing(string, time.Duration) {}
 func (w *world) ObserveMiss(string)                {}
 func (w *world) ObserveTakeover(server, result string, _ time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.took = append(w.took, server+" "+result)
+}
+
+func (w *world) ObserveReplication(server, kind, result string, took time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.took = append(w.took, fmt.Sprintf("%s %s %s %t", server, kind, result, took >= 0))
 }

@@ -47,6 +47,7 @@ func (s *Standby) Run(ctx context.Context) error {
 	s.stopping = true
 	interrupt(plan.ErrInterrupted)
 	s.drain()
+	s.deps.Trees.Close()
 	if err == nil {
 		err = s.goodbye()
 	}
@@ -111,9 +112,10 @@ func (s *Standby) beat(t *turn) {
 	}
 	if s.self.unwritable != "" {
 		// Nothing else may want to be written for a long time.
-		t.batch.Values = map[string]string{valueBoot: s.deps.BootID}
+		t.value(valueBoot, s.deps.BootID)
 	}
 	t.timers(t.now)
+	t.schedule()
 	t.link()
 	t.connection()
 }

@@ -54,7 +54,7 @@ func (t *turn) result(r probe.Result) {
 	}
 	t.step(v, e, automatic("monitor"))
 	if e.Kind == monitor.Missed {
-		t.rehearse(v, e)
+		t.intend(v, e)
 	}
 }
 

@@ -28,16 +28,24 @@ type sketch struct {
 	server    takeover.Server
 	verify    []addr
 	standIn   takeover.StandIn
+	copies    takeover.Copies // nil where nothing is replicated
 	incident  string
 	announced chan struct{} // holds a token once the addresses were announced
 }
 
 // sketch copies what the plans of a server are drawn from.
 func (s *Standby) sketch(v *server, server takeover.Server) sketch {
-	return sketch{
+	k := sketch{
 		server: server, verify: v.config.Takeover.Verify, standIn: v.standIn, incident: v.facts.Incident,
 		announced: make(chan struct{}, 1),
 	}
+	if len(v.catalogs)+len(v.trees) > 0 {
+		k.copies = promotion{
+			catalogs: v.catalogs, copies: v.copies, job: v.job,
+			files: filePromotion{trees: s.deps.Trees, server: v.config.Name, names: v.treeNames()},
+		}
+	}
+	return k
 }
 
 // draw draws a plan. The error says why it cannot be carried out now; the plan
@@ -52,7 +60,7 @@ func (s *Standby) draw(kind string, k sketch) (plan.Plan, error) {
 
 // parts are what a server's plans act with.
 func (s *Standby) parts(k sketch) (takeover.Parts, error) {
-	p := takeover.Parts{Holder: markedHolder{Holder: s.deps.Holder, own: s.own}, StandIn: k.standIn}
+	p := takeover.Parts{Holder: markedHolder{Holder: s.deps.Holder, own: s.own}, StandIn: k.standIn, Copies: k.copies}
 	if !k.server.Assume {
 		return p, nil
 	}
@@ -87,7 +95,11 @@ func (t *turn) operate(v *server, kind string, e monitor.Effect) {
 		t.step(v, monitor.Event{Kind: monitor.TakeoverFailed, Step: takeover.StepProbe, Reason: err.Error()}, automatic("takeover"))
 		return
 	}
-	t.begin(v, p, k, plan.New(p, newID(kind, t.now), o.By, e.Reason, o.Accept, t.now))
+	id := newID(kind, t.now)
+	if about := t.intended(v); kind == "takeover" && !e.Ordered && about != "" {
+		id = about
+	}
+	t.begin(v, p, k, plan.New(p, id, o.By, e.Reason, o.Accept, t.now))
 }
 
 // begin writes an operation down with the turn, and starts it after.
@@ -118,19 +130,22 @@ func (t *turn) begin(v *server, p plan.Plan, k sketch, r plan.Record) {
 	// nothing that can be trusted before it has settled.
 	wait, settledAt := t.rebooted && k.server.Assume && !back, s.self.settledAt
 	s.operations.put(r)
-	written := make(chan bool, 1)
+	// What was intended on disk need not wait until it is written down that it has begun.
+	ahead := r.ID == t.intended(v)
+	written := newPromise()
 	t.fails = append(t.fails, func(error) {
+		written.settle(false)
+		cancel(errNotWritten)
 		s.operations.forget(r.ID)
-		written <- false
 	})
-	t.after(func() { written <- true })
+	t.after(func() { written.settle(true) })
 	s.run(func() {
 		defer close(job.done)
 		defer cancel(nil)
 		if p.Kind == "takeover" && k.server.Assume {
 			s.deps.Holder.Prepare() // It only asks, and need not wait for the disk.
 		}
-		if !<-written {
+		if !ahead && !written.kept() {
 			return
 		}
 		if previous != nil {
@@ -144,6 +159,7 @@ func (t *turn) begin(v *server, p plan.Plan, k sketch, r plan.Record) {
 		var repeating sync.WaitGroup
 		repeating.Go(func() { s.repeat(telling, k) })
 		rec := s.newRecorder(k.incident, r)
+		rec.begun = written
 		r, err := run(ctx, p, r, rec)
 		told()
 		repeating.Wait()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"failoverd/journal"
 	"failoverd/monitor"
@@ -101,18 +102,27 @@ func (s *Standby) operation(ctx context.Context, name string, o status.Order, ki
 // refusedBy is the refusal that the checks of a preview amount to. It is in the
 // history: somebody wanted to, and was not let.
 func (s *Standby) refusedBy(ctx context.Context, name string, o status.Order, p status.Preview) error {
-	r := &status.Refusal{Code: status.ChecksFailed, Detail: name + " is not taken over", Checks: p.Checks}
+	what, command := "taken over", "failover "+name
+	switch p.Kind {
+	case status.FromLive:
+		what, command = "replicated from live", "replicate from-live "+name
+	case status.ToLive:
+		what, command = "replicated to live", "replicate to-live "+name
+	case status.RollBack:
+		what, command = "rolled back", "replicate rollback "+name
+	}
+	r := &status.Refusal{Code: status.ChecksFailed, Detail: name + " is not " + what, Checks: p.Checks}
 	accept := ""
 	for _, c := range p.Checks {
 		if c.Result == "critical" && !o.Accepts(c.Accept) {
-			r.Detail = fmt.Sprintf("%s is not taken over: %s: %s", name, c.Name, c.Value)
-			if c.Accept != "" {
+			r.Detail = fmt.Sprintf("%s is not %s: %s: %s", name, what, c.Name, c.Value)
+			if c.Accept != "" && !strings.Contains(accept, c.Accept) {
 				accept += " --accept " + c.Accept
 			}
 		}
 	}
 	if accept != "" {
-		r.Try = "failoverd failover " + name + accept
+		r.Try = "failoverd " + command + accept
 	}
 	_, err := order(ctx, s, func(t *turn) (none, error) {
 		v, err := s.find(name)
@@ -121,7 +131,7 @@ func (s *Standby) refusedBy(ctx context.Context, name string, o status.Order, p 
 		}
 		t.note(journal.Event{
 			Kind: "decision.refused", Severity: "warning", Server: name, Incident: v.facts.Incident, Actor: actor(o.By),
-			Message: "the order of " + o.By.Name + " to take " + name + " over was refused", Reason: r.Detail,
+			Message: "an order of " + o.By.Name + " was refused: " + name + " is not " + what, Reason: r.Detail,
 		}, false)
 		return none{}, nil
 	})
@@ -166,6 +176,13 @@ func (s *Standby) Cancel(ctx context.Context, id string, o status.Order) (plan.R
 			return none{}, err
 		}
 		task := v.task
+		if j := v.job; j != nil && j.id == id {
+			if j.waiting {
+				t.giveUp(v, j.record, "cancelled by "+o.By.Name)
+				return none{}, nil
+			}
+			task = &j.task
+		}
 		if task == nil || task.id != id {
 			return none{}, &status.Refusal{
 				Code: status.WrongState, Detail: fmt.Sprintf("operation %s has ended: there is nothing to cancel", id), Try: "failoverd operations",

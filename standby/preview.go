@@ -21,10 +21,15 @@ type shown struct {
 	skips  []string
 }
 
-// Preview shows what a takeover or a release would do now, and whether the
+// Preview shows what a takeover, a release or a replication would do now, and whether the
 // order as it stands would be refused. It changes nothing.
 func (s *Standby) Preview(ctx context.Context, name, kind string, o status.Order) (status.Preview, error) {
-	out := status.Preview{Kind: kind, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{}}
+	if copying(kind) {
+		return s.previewCopy(ctx, name, kind, o)
+	}
+	out := status.Preview{
+		Kind: kind, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{}, Crossings: []status.Crossing{},
+	}
 	got, err := consult(ctx, s, func(t *turn) (shown, error) {
 		v, err := s.find(name)
 		if err != nil {
@@ -37,7 +42,9 @@ func (s *Standby) Preview(ctx context.Context, name, kind string, o status.Order
 		if kind == "release" {
 			return shown{p, outOfPlace(s.mayRelease(v)), nil}, nil
 		}
-		return shown{p, append(outOfPlace(s.mayFailover(v)), alive(v, t.now)...), skips(s.situation(v, t.now))}, nil
+		situation := s.situation(v, t.now)
+		checks := append(outOfPlace(s.mayFailover(v)), alive(v, t.now)...)
+		return shown{p, append(checks, unfit(situation)...), skips(situation)}, nil
 	})
 	if err != nil {
 		return out, err

@@ -9,7 +9,7 @@ import (
 )
 
 // readiness asks of one server: would a takeover succeed now?
-func (s *Standby) readiness(c *scene, v *sight) status.Readiness {
+func (s *Standby) readiness(c *scene, v *sight, trees []status.Tree) status.Readiness {
 	f := &v.facts
 	up, _ := s.own.Link(v.link)
 	var checks []status.Check
@@ -40,8 +40,8 @@ func (s *Standby) readiness(c *scene, v *sight) status.Readiness {
 	if !f.LastTakeover.IsZero() && !f.Acknowledged && f.Role == monitor.StandingBy {
 		add("acknowledged", false, "warning", "the last takeover is not acknowledged", "acknowledged", "failoverd resume "+name)
 	}
-	data := copies(v.config) == ""
-	add("data", data, "warning", dataNote(v.config), "replicated, or nothing to replicate", "")
+	checks = append(checks, v.fileChecks(trees)...)
+	checks = append(checks, v.fitness(c.now)...)
 	mail := c.standby.Mail.Configured
 	add("alerts", mail, "warning", orWord(fmt.Sprintf("mailed to %d recipients", c.recipients), mail, "nobody would be told"), "configured", "failoverd test-alert")
 	r := status.Readiness{Verdict: "ready", Checks: checks}

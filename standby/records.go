@@ -41,6 +41,16 @@ func (o *operations) put(r plan.Record) {
 	}
 }
 
+// progress notes how far an operation has come that runs. Its next record, with the next step, begins without.
+func (o *operations) progress(id string, p plan.Progress) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if r, ok := o.records[id]; ok && r.State.Open() {
+		r.Progress = &p
+		o.records[id] = r
+	}
+}
+
 // forget takes back an operation that was not begun.
 func (o *operations) forget(id string) {
 	o.mu.Lock()
@@ -112,6 +122,7 @@ type recorder struct {
 	s        *Standby
 	incident string
 	said     map[string]plan.State // the steps of which the history knows
+	begun    *promise              // that the beginning of the operation is on disk
 }
 
 // newRecorder records an operation of which the history knows what r says.
@@ -139,6 +150,9 @@ var errUnwritten = errors.New("the journal cannot be written")
 func (r *recorder) Record(ctx context.Context, rec plan.Record, durable bool) error {
 	if !rec.State.Open() {
 		return nil
+	}
+	if durable && !r.begun.kept() {
+		return errUnwritten
 	}
 	r.s.operations.put(rec)
 	if !durable {

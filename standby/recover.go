@@ -24,7 +24,9 @@ type memory struct {
 	clean  bool
 	empty  bool                   // the first start ever
 	open   map[string]plan.Record // by server: what was being done
+	jobs   map[string]plan.Record // by server: replications that were open
 	loose  []plan.Record          // left open, and nothing is known to be done
+	intent string                 // a takeover that was about to begin
 }
 
 // recall reads the facts of every server from the journal. Servers that are
@@ -52,7 +54,7 @@ func (s *Standby) recall(ctx context.Context) error {
 			return fmt.Errorf("the standby is %s for %q with the addresses %v, and the configuration has %v: put them back, then release it",
 				k.Role, name, k.Addresses, held(*v.config))
 		}
-		v.facts.Kept = k.Kept
+		v.facts.Kept, v.treeFacts = k.Kept, k.Trees
 		if k.Role != monitor.StandingBy && k.Link != "" {
 			v.link = k.Link
 		}
@@ -68,7 +70,7 @@ func (s *Standby) remembered(ctx context.Context) (memory, error) {
 	}
 	m := memory{
 		bootID: values[valueBoot], clean: values[valueClean] == "yes", empty: values[valueBoot] == "",
-		open: map[string]plan.Record{},
+		open: map[string]plan.Record{}, jobs: map[string]plan.Record{}, intent: values[valueIntent],
 	}
 	open := true
 	ops, err := s.deps.Journal.Operations(ctx, journal.OperationQuery{Open: &open})
@@ -82,6 +84,10 @@ func (s *Standby) remembered(ctx context.Context) (memory, error) {
 		}
 		v, known := s.servers[r.Server]
 		_, newer := m.open[r.Server]
+		if _, newer := m.jobs[r.Server]; known && !newer && copying(r.Kind) {
+			m.jobs[r.Server] = r
+			continue
+		}
 		if known && !newer && r.Kind == kindOf(v.facts.Role) {
 			m.open[r.Server] = r
 		} else {
@@ -160,8 +166,16 @@ func (s *Standby) recover(ctx context.Context) error {
 		t.start(s.servers[name], m, rebooted)
 	}
 	for _, r := range m.loose {
+		if copying(r.Kind) {
+			t.closeJob(r)
+			continue
+		}
 		t.closeLoose(r)
 	}
+	t.interrupted(m.intent, func(id string) bool {
+		_, err := s.operations.get(ctx, id)
+		return err == nil
+	})
 	t.aim = true
 	if err := t.commit(ctx); err != nil {
 		return fmt.Errorf("write down that failoverd has started: %w", err)
@@ -183,6 +197,10 @@ func (t *turn) closeLoose(r plan.Record) {
 // start takes one server up where the journal says that it was left.
 func (t *turn) start(v *server, m memory, rebooted bool) {
 	role := v.facts.Role
+	if r, open := m.jobs[v.config.Name]; open {
+		t.takeUp(v, r) // before a takeover that goes on, which waits for it
+	}
+	t.idle(v)
 	t.step(v, monitor.Event{Kind: monitor.Started, Rebooted: rebooted}, automatic("recovery"))
 	switch role {
 	case monitor.StandingBy:

@@ -69,10 +69,13 @@ func (s *Standby) Reload(ctx context.Context, o status.Order) (status.Reloaded, 
 // has, or an interface that it works on.
 func (s *Standby) mayReplace(next *config.Config) error {
 	for name, v := range s.servers {
+		i := slices.IndexFunc(next.Servers, func(c config.Server) bool { return c.Name == name })
+		if v.job != nil && i < 0 {
+			return fmt.Errorf("server %q cannot be removed while %s runs or waits: cancel it first", name, v.job.id)
+		}
 		if v.facts.Role == monitor.StandingBy {
 			continue
 		}
-		i := slices.IndexFunc(next.Servers, func(c config.Server) bool { return c.Name == name })
 		if i < 0 {
 			return fmt.Errorf("server %q cannot be removed while the standby is %s for it: release it first", name, v.facts.Role)
 		}
@@ -117,15 +120,17 @@ func (t *turn) replace(next *config.Config) {
 		}
 	}
 	for name, v := range old {
-		s.absent[name] = v.kept()
+		s.absent[name], s.recalled[name] = v.kept(), v.copies
 	}
 	s.index()
 	t.aim = true
 	t.after(func() {
-		for _, v := range old {
+		for name, v := range old {
 			s.stopAsking(v)
+			s.deps.Trees.Follow(name, nil)
 		}
 		for _, v := range s.servers {
+			s.follow(v)
 			if v.asking != nil {
 				s.beginAsking(v) // of the addresses that it has now
 			}
@@ -145,7 +150,8 @@ func (t *turn) join(c config.Server) {
 		return
 	}
 	delete(t.s.absent, c.Name)
-	v.facts.Kept = k.Kept
+	v.facts.Kept, v.copies, v.treeFacts = k.Kept, t.s.recalled[c.Name], k.Trees
+	t.idle(v)
 	t.step(v, monitor.Event{Kind: monitor.Started}, automatic("reload"))
 }
 
@@ -161,7 +167,8 @@ func (t *turn) restore() {
 	t.fails = append(t.fails, func(error) {
 		s.config, s.servers, s.order, s.absent, s.reload = was, servers, order, absent, loaded
 		for v, f := range former {
-			v.config, v.policy, v.link, v.standIn, v.fence = f.config, f.policy, f.link, f.standIn, f.fence
+			v.config, v.policy, v.link, v.standIn, v.fence, v.catalogs = f.config, f.policy, f.link, f.standIn, f.fence, f.catalogs
+			v.trees = f.trees
 		}
 		s.index()
 	})

@@ -9,6 +9,8 @@ import (
 	"failoverd/config"
 	"failoverd/monitor"
 	"failoverd/monitor/probe"
+	"failoverd/replicate"
+	"failoverd/replicate/trees"
 	"failoverd/status"
 )
 
@@ -51,6 +53,14 @@ type sight struct {
 	asked     []netip.Addr
 	outcomes  []probe.Result
 	detail    map[string]probe.Result
+
+	catalogs    []replicate.Catalog
+	copies      map[string]replicate.Copy
+	probed      map[string]replicate.Probed
+	replication string // that runs or waits, empty if none
+
+	trees     []trees.Tree
+	treeFacts map[string]treeFacts
 }
 
 // scene copies what is known about these servers, and about the standby. It is
@@ -85,7 +95,11 @@ func (s *Standby) scene(now time.Time, servers []*server, old scene) scene {
 		out.servers = append(out.servers, sight{
 			config: v.config, policy: v.policy, facts: v.facts, link: v.link, operation: v.operation, busy: v.task != nil,
 			beats: v.beats, asked: v.asked, outcomes: out.outcomes[first:],
+			catalogs: v.catalogs, copies: v.copies, probed: v.probed, trees: v.trees, treeFacts: v.treeFacts,
 		})
+		if v.job != nil {
+			out.servers[len(out.servers)-1].replication = v.job.id
+		}
 		if len(v.detail) > 0 {
 			out.servers[len(out.servers)-1].detail = maps.Clone(v.detail)
 		}

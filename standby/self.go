@@ -24,7 +24,7 @@ type self struct {
 	thawAt     time.Time // the standby is connected again and settles until then
 	lastHeard  time.Time // any primary's answer
 	unwritable string
-	rehearsed  time.Time // when the journal was last written for no other reason
+	intent     intent // the last takeover that was about to begin
 }
 
 // revert puts back what was not written down. What was heard stays heard, and

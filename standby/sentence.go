@@ -95,6 +95,14 @@ func (v *sight) actions() []status.Action {
 	add("resume", when(f.Mode == monitor.Active && f.Acknowledged && f.Hold.Code == monitor.NoHold, "it is watched, and nothing waits to be acknowledged"))
 	add("stop", when(f.Mode == monitor.Stopped, "it is stopped already"), when(f.Role != monitor.StandingBy, "release it first"), busy)
 	add("failover", when(f.Role == monitor.StandingIn && f.Incomplete == "", "the standby stands in already"), busy)
+	copies := when(len(v.catalogs) == 0, "no database is configured")
+	if v.replication != "" {
+		copies = v.replication + " is running or waits"
+	}
+	away := when(f.Role != monitor.StandingBy, "the standby is "+f.Role.String())
+	add(status.FromLive, copies, away, busy, when(f.Mode == monitor.Stopped, "it is stopped"),
+		when(f.State() == monitor.StateFailure, "it has failed"), when(f.Diverged, "the standby's data is newer (diverged): accept discard-diverged"))
+	add(status.ToLive, copies, away, busy)
 	add("release", when(f.Role != monitor.StandingIn, "the standby does not stand in"), busy)
 	return list
 }

@@ -8,6 +8,8 @@ import (
 	"failoverd/config"
 	"failoverd/monitor"
 	"failoverd/monitor/probe"
+	"failoverd/replicate"
+	"failoverd/replicate/trees"
 	"failoverd/status"
 	"failoverd/takeover"
 )
@@ -21,6 +23,15 @@ type server struct {
 
 	standIn takeover.StandIn
 	fence   *takeover.Fence
+
+	catalogs    []replicate.Catalog
+	copies      map[string]replicate.Copy   // what is remembered, by catalog; never changed, only replaced
+	probed      map[string]replicate.Probed // what was last found at both ends, by catalog; never changed, only replaced
+	trees       []trees.Tree                // as configured
+	treeFacts   map[string]treeFacts        // what is remembered, by tree; never changed, only replaced
+	probing     bool                        // both ends are being asked
+	job         *job                        // the replication that runs or waits, nil if none; never changed, only replaced
+	replication string                      // the last one
 
 	decision  *monitor.Decision // the last one
 	decided   time.Time
@@ -169,11 +180,13 @@ type kept struct {
 	// that says otherwise at the next start does not describe it.
 	Link      string         `json:"link,omitempty"`
 	Addresses []netip.Prefix `json:"addresses,omitempty"`
+
+	Trees map[string]treeFacts `json:"trees,omitempty"`
 }
 
 // kept returns what the journal is to keep about the server.
 func (s *server) kept() kept {
-	k := kept{Kept: s.facts.Kept}
+	k := kept{Kept: s.facts.Kept, Trees: s.treeFacts}
 	if s.facts.Role != monitor.StandingBy {
 		k.Link, k.Addresses = s.link, held(*s.config)
 	}
@@ -207,27 +220,9 @@ func (s *server) plans(o status.Order, ordered bool) takeover.Server {
 		First:     t.AddressOrder == "first",
 		Keep:      t.OnFailure == "keep",
 		Fence:     s.fence,
-		Data:      copies(s.config),
 		Ready:     ready,
 		Start:     t.Start.Timeout,
 	}
-}
-
-// copies says what becomes of the server's copies in a takeover; empty where
-// there are none.
-func copies(c *config.Server) string {
-	if len(c.Databases)+len(c.Files) == 0 {
-		return ""
-	}
-	return "replication is not available in this version: the stand-in works on the data that is there"
-}
-
-// dataNote is what the decision says about the data.
-func dataNote(c *config.Server) string {
-	if note := copies(c); note != "" {
-		return note
-	}
-	return "nothing is replicated for this server"
 }
 
 // ownOrder is the record of who asked, for what failoverd decided itself.

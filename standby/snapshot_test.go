@@ -16,6 +16,7 @@ import (
 	"failoverd/config"
 	"failoverd/monitor"
 	"failoverd/monitor/probe"
+	"failoverd/replicate/trees"
 	"failoverd/status"
 )
 
@@ -233,23 +234,23 @@ func TestReadiness(t *testing.T) {
 		check   string // that is not ok
 		verdict string
 	}{
-		"ready":               {func(*scene, *sight) {}, "", "ready"},
-		"never answered":      {func(_ *scene, v *sight) { v.facts.LastAnswer = time.Time{} }, "", "unverified"},
-		"suspended":           {func(_ *scene, v *sight) { v.facts.Mode = monitor.Suspended }, "monitored", "not ready"},
-		"unsettled":           {func(c *scene, _ *sight) { c.settledAt = c.now.Add(time.Second) }, "settled", "degraded"},
-		"isolated":            {func(c *scene, _ *sight) { c.standby.Isolated = &status.Isolated{} }, "witnesses", "not ready"},
-		"no witness":          {func(c *scene, _ *sight) { c.witness = c.now.Add(-time.Minute) }, "witnesses", "not ready"},
-		"only itself":         {func(c *scene, v *sight) { c.witness = time.Time{}; c.answered("pbx", c.now) }, "witnesses", "not ready"},
-		"another primary":     {func(c *scene, v *sight) { c.witness = time.Time{}; c.answered("crm", c.now); c.answered("pbx", c.now) }, "", "ready"},
-		"witnesses off":       {func(c *scene, v *sight) { c.witness, c.unchecked = time.Time{}, true }, "", "ready"},
-		"no room":             {func(c *scene, _ *sight) { c.used = 1 }, "capacity", "degraded"},
-		"unwritable":          {func(c *scene, _ *sight) { c.standby.Journal = status.Health{Error: "full"} }, "journal", "not ready"},
-		"no such link":        {func(_ *scene, v *sight) { v.link = "eth7" }, "link", "not ready"},
-		"claimed":             {func(_ *scene, v *sight) { v.facts.Claim = badMAC }, "conflict", "not ready"},
-		"manual":              {func(_ *scene, v *sight) { v.policy.Automatic = false }, "automatic", "degraded"},
-		"not acknowledged":    {func(c *scene, v *sight) { v.facts.LastTakeover = c.now }, "acknowledged", "degraded"},
-		"nobody to tell":      {func(c *scene, _ *sight) { c.standby.Mail.Configured = false }, "alerts", "degraded"},
-		"data not replicated": {func(_ *scene, v *sight) { v.config.Databases = make([]config.Database, 1) }, "data", "degraded"},
+		"ready":            {func(*scene, *sight) {}, "", "ready"},
+		"never answered":   {func(_ *scene, v *sight) { v.facts.LastAnswer = time.Time{} }, "", "unverified"},
+		"suspended":        {func(_ *scene, v *sight) { v.facts.Mode = monitor.Suspended }, "monitored", "not ready"},
+		"unsettled":        {func(c *scene, _ *sight) { c.settledAt = c.now.Add(time.Second) }, "settled", "degraded"},
+		"isolated":         {func(c *scene, _ *sight) { c.standby.Isolated = &status.Isolated{} }, "witnesses", "not ready"},
+		"no witness":       {func(c *scene, _ *sight) { c.witness = c.now.Add(-time.Minute) }, "witnesses", "not ready"},
+		"only itself":      {func(c *scene, v *sight) { c.witness = time.Time{}; c.answered("pbx", c.now) }, "witnesses", "not ready"},
+		"another primary":  {func(c *scene, v *sight) { c.witness = time.Time{}; c.answered("crm", c.now); c.answered("pbx", c.now) }, "", "ready"},
+		"witnesses off":    {func(c *scene, v *sight) { c.witness, c.unchecked = time.Time{}, true }, "", "ready"},
+		"no room":          {func(c *scene, _ *sight) { c.used = 1 }, "capacity", "degraded"},
+		"unwritable":       {func(c *scene, _ *sight) { c.standby.Journal = status.Health{Error: "full"} }, "journal", "not ready"},
+		"no such link":     {func(_ *scene, v *sight) { v.link = "eth7" }, "link", "not ready"},
+		"claimed":          {func(_ *scene, v *sight) { v.facts.Claim = badMAC }, "conflict", "not ready"},
+		"manual":           {func(_ *scene, v *sight) { v.policy.Automatic = false }, "automatic", "degraded"},
+		"not acknowledged": {func(c *scene, v *sight) { v.facts.LastTakeover = c.now }, "acknowledged", "degraded"},
+		"nobody to tell":   {func(c *scene, _ *sight) { c.standby.Mail.Configured = false }, "alerts", "degraded"},
+		"files":            {func(_ *scene, v *sight) { v.config.Files, v.trees = make([]config.FileTree, 1), make([]trees.Tree, 1) }, "files ", "degraded"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -257,7 +258,7 @@ func TestReadiness(t *testing.T) {
 				w := newWorld(t, primary("pbx", pbx)).start()
 				c, v := sightOf(func(*sight) {})
 				test.change(c, v)
-				r := w.s.readiness(c, v)
+				r := w.s.readiness(c, v, v.treeViews(w.trees.Status, c.now))
 				if r.Verdict != test.verdict {
 					t.Errorf("verdict %s, want %s", r.Verdict, test.verdict)
 				}

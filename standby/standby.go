@@ -12,6 +12,7 @@ import (
 	"failoverd/config"
 	"failoverd/monitor"
 	"failoverd/monitor/probe"
+	"failoverd/replicate"
 	"failoverd/status"
 )
 
@@ -34,6 +35,8 @@ type Standby struct {
 	due        []*server     // a decision is wanted about these
 	retry      []func(*turn) // what could not be written down yet
 	stopping   bool
+	scheduled  time.Time                            // when it was last looked what is due
+	recalled   map[string]map[string]replicate.Copy // copies that the journal held at the start, by server
 
 	// Shared with tasks.
 	operations operations
@@ -62,7 +65,7 @@ type Standby struct {
 func New(ctx context.Context, deps Deps) (*Standby, error) {
 	s := &Standby{
 		deps: deps, log: deps.Log.With("component", "standby"), box: newMailbox(),
-		config: deps.Config, servers: map[string]*server{}, absent: map[string]kept{}, witnesses: map[netip.Addr]*witness{},
+		config: deps.Config, servers: map[string]*server{}, absent: map[string]kept{}, recalled: map[string]map[string]replicate.Copy{}, witnesses: map[netip.Addr]*witness{},
 		segments: map[string]*segment{}, own: &ownNet{Net: deps.Net}, started: time.Now(),
 		ready: make(chan struct{}), gone: make(chan struct{}),
 	}
@@ -82,6 +85,9 @@ func New(ctx context.Context, deps Deps) (*Standby, error) {
 	if err := s.recall(ctx); err != nil {
 		return nil, fmt.Errorf("read what the journal holds: %w", err)
 	}
+	if err := s.recallCopies(ctx); err != nil {
+		return nil, fmt.Errorf("read what the journal holds: %w", err)
+	}
 	return s, nil
 }
 
@@ -98,7 +104,8 @@ func (s *Standby) add(c config.Server) *server {
 // configure gives a server its configuration.
 func (s *Standby) configure(v *server, c config.Server) {
 	v.config, v.policy = &c, policyOf(c)
-	v.standIn, v.fence = s.deps.StandIn(c), s.deps.Fence(c)
+	v.standIn, v.fence, v.catalogs = s.deps.StandIn(c), s.deps.Fence(c), s.deps.Catalogs(c)
+	v.trees = treesOf(c, s.config.Standby.DataDir)
 }
 
 // index lists the servers, and notes whose every address is that is asked for by

@@ -10,6 +10,7 @@ import (
 	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/plan"
+	"failoverd/replicate"
 	"failoverd/status"
 )
 
@@ -39,6 +40,11 @@ type former struct {
 	watch     *task
 	operation string
 	defended  time.Time
+
+	copies      map[string]replicate.Copy
+	job         *job
+	replication string
+	treeFacts   map[string]treeFacts
 }
 
 // begin starts a turn.
@@ -57,6 +63,7 @@ func (t *turn) step(v *server, e monitor.Event, by plan.Actor) {
 		t.remember(v)
 	}
 	v.facts = next
+	t.diverge(v, was, e)
 	if was.Role != next.Role || was.Mode != next.Mode {
 		t.aim = true
 	}
@@ -72,7 +79,7 @@ func (t *turn) step(v *server, e monitor.Event, by plan.Actor) {
 // remember notes that the server changed, and how it was before.
 func (t *turn) remember(v *server) {
 	if _, ok := t.before[v]; !ok {
-		t.before[v] = former{facts: v.facts, task: v.task, watch: v.watch, operation: v.operation, defended: v.defended}
+		t.before[v] = former{facts: v.facts, task: v.task, watch: v.watch, operation: v.operation, defended: v.defended, copies: v.copies, job: v.job, replication: v.replication, treeFacts: v.treeFacts}
 	}
 }
 
@@ -127,6 +134,7 @@ func (t *turn) commit(ctx context.Context) error {
 	}
 	var events []journal.Event
 	if len(t.batch.Events)+len(t.batch.Facts)+len(t.batch.Operations)+len(t.batch.Values) > 0 {
+		t.clearIntent()
 		var err error
 		events, err = t.s.deps.Journal.Commit(ctx, t.batch)
 		t.s.written(err)
@@ -139,6 +147,11 @@ func (t *turn) commit(ctx context.Context) error {
 	}
 	for _, act := range t.acts {
 		act()
+	}
+	for v := range t.before {
+		if len(v.trees) > 0 {
+			t.s.follow(v)
+		}
 	}
 	if t.aim {
 		t.s.retarget()
@@ -167,6 +180,7 @@ func (t *turn) revert(err error) error {
 			v.facts.Probes[i].Told = i < len(was.facts.Probes) && was.facts.Probes[i].Told
 		}
 		v.task, v.watch, v.operation, v.defended = was.task, was.watch, was.operation, was.defended
+		v.copies, v.job, v.replication, v.treeFacts = was.copies, was.job, was.replication, was.treeFacts
 	}
 	t.s.self.revert(t.self)
 	for _, fail := range t.fails {

@@ -110,7 +110,9 @@ func (s *Standby) server(c *scene, v *sight) status.Server {
 	if v.busy {
 		out.Operation = v.operation
 	}
-	out.Readiness = s.readiness(c, v)
+	out.Copies, out.Replication = v.views(c.now), v.replication
+	out.Trees = v.treeViews(s.deps.Trees.Status, c.now)
+	out.Readiness = s.readiness(c, v, out.Trees)
 	out.Summary, out.Next = v.sentence()
 	out.Actions = v.actions()
 	return out

@@ -17,6 +17,9 @@ import (
 	"failoverd/internal/netstate"
 	"failoverd/journal"
 	"failoverd/monitor/probe"
+	"failoverd/replicate"
+	"failoverd/replicate/database"
+	"failoverd/replicate/replicatetest"
 	"failoverd/takeover"
 	"failoverd/takeover/address"
 )
@@ -62,6 +65,9 @@ type world struct {
 	verified string
 	took     []string
 
+	engine *replicatetest.Engine // every database server
+	trees  *groves
+
 	memory *disk
 	pinger *pinger
 	s      *Standby
@@ -80,8 +86,8 @@ func newWorld(t testing.TB, servers ...config.Server) *world {
 	w := &world{
 		t: t, dir: t.TempDir(), alive: map[netip.Addr]bool{gateway: true}, wire: map[netip.Addr]string{},
 		held: map[netip.Addr]string{}, foreign: map[netip.Addr]bool{}, changed: make(chan struct{}),
-		links:   map[string]netstate.Link{"eth0": {Index: 2, Name: "eth0", Up: true, Carrier: true, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}}},
-		running: map[string]bool{}, fail: map[string]error{}, gate: map[string]chan struct{}{}, bootID: "boot-1", verified: "verified", gateway: gateway,
+		links:  map[string]netstate.Link{"eth0": {Index: 2, Name: "eth0", Up: true, Carrier: true, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}}},
+		engine: replicatetest.New(), trees: newGroves(), running: map[string]bool{}, fail: map[string]error{}, gate: map[string]chan struct{}{}, bootID: "boot-1", verified: "verified", gateway: gateway,
 	}
 	w.conf = &config.Config{
 		File: "failoverd.yaml",
@@ -227,7 +233,19 @@ func (w *world) deps() Deps {
 				return "off", w.act(ctx, "fence "+c.Name, func() {})
 			}}
 		},
-		Next: address.Announcements,
+		Catalogs: func(c config.Server) []replicate.Catalog {
+			var list []replicate.Catalog
+			for _, d := range c.Databases {
+				list = append(list, replicate.Catalog{
+					Name: d.Name, Kind: "memory", Engine: w.engine, Scripts: d.Fixups,
+					Primary: database.End{Host: c.Name, DSN: c.Name, Catalog: d.Name},
+					Standby: database.End{Host: "standby", DSN: "standby", Catalog: database.CopyOf(c.Name, d.Name)},
+				})
+			}
+			return list
+		},
+		Trees: w.trees,
+		Next:  address.Announcements,
 		TestMail: func(_ context.Context, to string) ([]string, string, error) {
 			return []string{"250 ok"}, "", w.fail["mail "+to]
 		},
@@ -286,8 +304,10 @@ func (w *world) stopDaemon() {
 func (w *world) crash() {
 	w.t.Helper()
 	w.set(func() { w.dead = true })
+	w.engine.Kill()
 	w.stopDaemon()
 	w.set(func() { w.dead = false })
+	w.engine.Revive()
 	w.memory.breaks(nil)
 	w.memory.asks(nil)
 	w.memory.dies = nil

@@ -26,19 +26,21 @@ func (o Order) Accepts(name string) bool {
 
 // Preview is the plan of an operation as a dry run shows it.
 type Preview struct {
-	Kind    string       `json:"kind" enum:"takeover,release"`
+	Kind    string       `json:"kind" enum:"takeover,release,replicate-from-live,replicate-to-live,rollback"`
 	Server  string       `json:"server"`
 	At      time.Time    `json:"generated_at"`
 	Steps   []plan.Shown `json:"steps"`
 	Skips   []string     `json:"skips" doc:"Steps of the automatic decision that an operator's order skips, with what they would have said"`
 	Checks  []Check      `json:"checks" doc:"Checks that refuse the order as it stands"`
 	Refused bool         `json:"refused" doc:"True if the order as it stands would be refused"`
+
+	Crossings []Crossing `json:"crossings" doc:"Of a replication: what goes where, and what is overwritten there"`
 }
 
 // Refusal is why an order was not carried out. Nothing was changed unless
 // Changed says so.
 type Refusal struct {
-	Code      string  // stable: checks-failed, not-found, operation-running, wrong-state, journal-unwritable, not-available
+	Code      string  // stable: checks-failed, not-found, operation-running, wrong-state, journal-unwritable, not-available, pairing-failed
 	Detail    string  // for people
 	Checks    []Check // for checks-failed
 	Operation string  // for operation-running
@@ -58,6 +60,8 @@ const (
 	JournalUnwritable = "journal-unwritable"
 	NotAvailable      = "not-available"
 	InvalidConfig     = "invalid-configuration"
+	PairingFailed     = "pairing-failed"
+	AgentSilent       = "agent-silent"
 )
 
 // Explanation is why the last decision about a server was taken.

@@ -125,6 +125,9 @@ type Server struct {
 	Diverged          bool        `json:"diverged" doc:"The standby's data is newer than the primary's"`
 	OutOfDate         bool        `json:"out_of_date" doc:"Was stopped; no complete replication since"`
 	Operation         string      `json:"operation" doc:"Identifier of the operation that runs, empty if none"`
+	Copies            []Copy      `json:"copies" doc:"The standby's copies of its databases, in the order of the configuration"`
+	Trees             []Tree      `json:"files" doc:"The standby's copies of its files, in the order of the configuration"`
+	Replication       string      `json:"replication" doc:"Identifier of the replication that runs or waits for its turn, empty if none"`
 	Incident          string      `json:"incident" doc:"Identifier of the open incident, empty if none"`
 	Actions           []Action    `json:"actions" doc:"What can be ordered now, and why not the rest"`
 }
@@ -171,7 +174,7 @@ type Suspension struct {
 
 // Action is something that can be ordered of a server.
 type Action struct {
-	Name    string `json:"name" enum:"suspend,resume,stop,failover,release"`
+	Name    string `json:"name" enum:"suspend,resume,stop,failover,release,replicate-from-live,replicate-to-live,rollback"`
 	Allowed bool   `json:"allowed"`
 	WhyNot  string `json:"why_not"`
 }

@@ -1,0 +1,154 @@
+package standby
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"failoverd/monitor"
+	"failoverd/plan"
+	"failoverd/replicate"
+	"failoverd/status"
+)
+
+// Replicate copies the databases of a server by order of an operator, in the direction that kind says. It returns once
+// the order is durable; the replication may have to wait for its turn.
+func (s *Standby) Replicate(ctx context.Context, name, kind string, o status.Order) (plan.Record, error) {
+	return s.copyByOrder(ctx, name, kind, o)
+}
+
+// RollBack puts the previous copies of a server's databases back into service by order of an operator.
+func (s *Standby) RollBack(ctx context.Context, name string, o status.Order) (plan.Record, error) {
+	return s.copyByOrder(ctx, name, status.RollBack, o)
+}
+
+func (s *Standby) copyByOrder(ctx context.Context, name, kind string, o status.Order) (plan.Record, error) {
+	if !copying(kind) {
+		return plan.Record{}, refuse(status.NotFound, fmt.Sprintf("there is no replication of kind %q", kind))
+	}
+	_, err := consult(ctx, s, func(*turn) (none, error) {
+		v, err := s.find(name)
+		if err != nil {
+			return none{}, err
+		}
+		return none{}, s.mayOrder(v, kind, o)
+	})
+	if err != nil {
+		return plan.Record{}, err
+	}
+	preview, err := s.Preview(ctx, name, kind, o)
+	if err != nil {
+		return plan.Record{}, err
+	}
+	if preview.Refused {
+		return plan.Record{}, s.refusedBy(ctx, name, o, preview)
+	}
+	id, err := order(ctx, s, func(t *turn) (string, error) {
+		v, err := s.find(name)
+		if err != nil {
+			return "", err
+		}
+		if err := s.mayOrder(v, kind, o); err != nil {
+			return "", err
+		}
+		return t.admit(v, kind, v.catalogs, o).id, nil
+	})
+	if err != nil {
+		return plan.Record{}, err
+	}
+	return s.operations.get(ctx, id)
+}
+
+// mayOrder refuses a replication that is out of place, whatever the databases say. That the standby has diverged is
+// left to the checks, which an operator may accept.
+func (s *Standby) mayOrder(v *server, kind string, o status.Order) error {
+	if j := v.job; j != nil {
+		return busy(v, j.record)
+	}
+	if r, ok := s.running(v); ok {
+		return busy(v, r)
+	}
+	if why := s.mayCopy(v, kind, true); why != "" {
+		return &status.Refusal{Code: status.WrongState, Detail: why, Try: "failoverd status " + v.config.Name}
+	}
+	return nil
+}
+
+// previewCopy shows what a replication would do now. It asks both hosts, and changes nothing.
+func (s *Standby) previewCopy(ctx context.Context, name, kind string, o status.Order) (status.Preview, error) {
+	out := status.Preview{
+		Kind: kind, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{}, Crossings: []status.Crossing{},
+	}
+	type seen struct {
+		job    *job
+		copies map[string]replicate.Copy
+	}
+	got, err := consult(ctx, s, func(*turn) (seen, error) {
+		v, err := s.find(name)
+		if err != nil {
+			return seen{}, err
+		}
+		if err := s.mayOrder(v, kind, o); err != nil {
+			out.Checks = append(out.Checks, outOfPlace(err)...)
+		}
+		if kind == status.RollBack {
+			out.Checks = append(out.Checks, restorable(v)...)
+		}
+		return seen{s.newJob(v, kind, "preview", v.catalogs, o.Accept), v.copies}, nil
+	})
+	if err != nil {
+		return out, err
+	}
+	out.Steps = plan.Show(ctx, got.job.plan)
+	if run := got.job.run; run != nil && len(out.Checks) == 0 {
+		found := run.Examine(ctx)
+		out.Crossings = crossings(found, got.copies)
+		for _, x := range found {
+			for _, f := range x.Refused {
+				check := status.Check{Name: f.Catalog, Result: "critical", Value: f.Text, Limit: f.Limit, Help: f.Remedy, Accept: f.Accept}
+				if f.Accept != "" {
+					check.Name = f.Accept + " " + f.Catalog
+				}
+				out.Checks = append(out.Checks, check)
+			}
+		}
+	}
+	for _, c := range out.Checks {
+		if c.Result == "critical" && !o.Accepts(c.Accept) {
+			out.Refused = true
+		}
+	}
+	return out, nil
+}
+
+// restorable says of which catalogs no previous copy is kept, and what would be lost with the one in service.
+func restorable(v *server) []status.Check {
+	var checks []status.Check
+	for _, c := range v.catalogs {
+		if v.copies[c.Name].Previous == nil {
+			checks = append(checks, status.Check{
+				Name: c.Name, Result: "critical", Value: "no previous copy of " + c.Standby.Catalog + " is kept", Limit: "one is kept",
+				Help: "failoverd show " + v.config.Name,
+			})
+		}
+	}
+	if v.facts.Diverged {
+		checks = append(checks, status.Check{
+			Name: status.DiscardDiverged, Result: "critical", Value: "the standby's data is newer than the primary's (diverged)",
+			Limit: "not diverged", Accept: status.DiscardDiverged, Help: "failoverd replicate to-live " + v.config.Name,
+		})
+	}
+	return checks
+}
+
+// unfit is the check that an ordered takeover fails because of the standby's data.
+func unfit(m monitor.Situation) []status.Check {
+	code, reason := monitor.DataFit(m)
+	if code == monitor.NoHold {
+		return nil
+	}
+	return []status.Check{{
+		Name: status.DataLoss, Result: "critical", Value: reason, Limit: "a complete copy within max_age", Accept: status.DataLoss,
+		Help: "failoverd show " + m.Policy.Server,
+	}}
+}
