@@ -39,10 +39,11 @@ func (r Role) includes(need Role) bool { return r.rank() >= 0 && r.rank() >= nee
 type caller struct {
 	actor   plan.Actor
 	role    Role
-	client  string    // whose number of streams is counted
-	token   string    // identifier of the token, empty on the socket
-	expires time.Time // of the token; zero: never
-	servers []string  // the only servers that it may see; nil: all
+	client  string      // whose number of streams is counted
+	token   string      // identifier of the token, empty on the socket
+	expires time.Time   // of the token or of the session; zero: never
+	servers []string    // the only servers that it may see; nil: all
+	session *sessionKey // of the console, nil for everybody else
 }
 
 // sees reports whether the caller may know about the server. What concerns the
@@ -70,6 +71,7 @@ func callerOf(ctx context.Context) *caller {
 type access struct {
 	history  History
 	log      *slog.Logger
+	sessions *sessions
 	requests *limiter // by client
 	failures *limiter // by address: wrong tokens
 	audits   *limiter // by address: events about refusals
@@ -79,7 +81,7 @@ type access struct {
 // newAccess returns an access that has seen nobody.
 func newAccess(h History, log *slog.Logger, l Limits) *access {
 	return &access{
-		history: h, log: log,
+		history: h, log: log, sessions: newSessions(),
 		requests: newLimiter(rate.Limit(l.Rate), l.Burst),
 		failures: newLimiter(rate.Every(6*time.Second), l.Failures),
 		audits:   newLimiter(rate.Every(10*time.Minute), 5),
@@ -97,12 +99,18 @@ func (a *access) who(r *http.Request) (*caller, *Problem) {
 	if p, ok := r.Context().Value(peerKey).(peer); ok {
 		return p.caller(), nil
 	}
-	secret, ok := bearer(r)
-	if !ok {
-		return nil, nil
+	if secret, ok := bearer(r); ok {
+		return a.byToken(r, sha256.Sum256([]byte(secret)), "https")
 	}
+	if key, ok := cookieOf(r); ok {
+		return a.bySession(r, key)
+	}
+	return nil, nil
+}
+
+// byToken is the caller whose token has that hash; via is how it came here.
+func (a *access) byToken(r *http.Request, hash [sha256.Size]byte, via string) (*caller, *Problem) {
 	now := time.Now()
-	hash := sha256.Sum256([]byte(secret))
 	t, err := a.history.TokenByHash(r.Context(), hash[:])
 	switch {
 	case errors.Is(err, journal.ErrNotFound), err == nil && subtle.ConstantTimeCompare(hash[:], t.Hash) != 1:
@@ -123,7 +131,7 @@ func (a *access) who(r *http.Request) (*caller, *Problem) {
 	}
 	role, servers := splitRole(t.Role)
 	return &caller{
-		actor: plan.Actor{Kind: "token", Name: t.Name, Via: "https", From: from},
+		actor: plan.Actor{Kind: "token", Name: t.Name, Via: via, From: from},
 		role:  role, servers: servers, token: t.ID, expires: t.Expires, client: "token " + t.ID,
 	}, nil
 }

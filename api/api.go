@@ -27,7 +27,15 @@ type Standby interface {
 	// Failover and Release return when the operation has been admitted. It goes on.
 	Failover(ctx context.Context, server string, o status.Order) (plan.Record, error)
 	Release(ctx context.Context, server string, o status.Order) (plan.Record, error)
-	// Preview shows the plan of a takeover or a release. It changes nothing.
+	// Replicate copies the server's databases; the kind is status.FromLive or status.ToLive. RollBack puts the
+	// previous copies in service again. Both return when the operation has been admitted.
+	Replicate(ctx context.Context, server, kind string, o status.Order) (plan.Record, error)
+	RollBack(ctx context.Context, server string, o status.Order) (plan.Record, error)
+	// ConfirmDeletions, AcceptSource and DiscardFiles decide about one tree of a server's files.
+	ConfirmDeletions(ctx context.Context, server, tree string, o status.Order) (status.Server, error)
+	AcceptSource(ctx context.Context, server, tree string, o status.Order) (status.Server, error)
+	DiscardFiles(ctx context.Context, server, tree string, o status.Order) (status.Server, error)
+	// Preview shows the plan of an operation of that kind. It changes nothing.
 	Preview(ctx context.Context, server, kind string, o status.Order) (status.Preview, error)
 	Operation(ctx context.Context, id string) (plan.Record, error)
 	// Operations returns the newest first. An empty server means all of them.
@@ -59,6 +67,7 @@ type History interface {
 type Config struct {
 	Standby Standby
 	History History
+	Agents  Agents       // nil: there are none
 	Log     *slog.Logger // nil discards
 	Metrics *Metrics     // nil makes one of its own
 	Version string       // of failoverd
@@ -69,6 +78,7 @@ type Config struct {
 type Server struct {
 	standby Standby
 	history History
+	agents  Agents
 	log     *slog.Logger
 	metrics *Metrics
 	limits  Limits
@@ -92,14 +102,20 @@ func New(c Config) (*Server, error) {
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(c.Version)
 	}
+	if c.Agents == nil {
+		c.Agents = noAgents{}
+	}
 	limits := c.Limits.withDefaults()
 	s := &Server{
-		standby: c.Standby, history: c.History, log: c.Log, metrics: c.Metrics, limits: limits,
+		standby: c.Standby, history: c.History, agents: c.Agents, log: c.Log, metrics: c.Metrics, limits: limits,
 		access:  newAccess(c.History, c.Log, limits),
 		tail:    newTail(c.History),
 		streams: newStreams(limits.Streams, limits.StreamsPerClient),
 		mux:     http.NewServeMux(),
 		closing: make(chan struct{}),
+	}
+	if err := c.Metrics.watchSessions(s.access.sessions); err != nil {
+		return nil, err
 	}
 	if err := c.Metrics.watch(c.Standby); err != nil {
 		return nil, err

@@ -131,13 +131,17 @@ func (f *fakeStandby) Stop(ctx context.Context, server string, o status.Order) (
 
 // admit begins an operation.
 func (f *fakeStandby) admit(ctx context.Context, what, server, kind string, o status.Order) (plan.Record, error) {
-	if err := f.take(ctx, what, server, "", o); err != nil {
+	noted := kind
+	if !Replicates(kind) {
+		noted = "" // The order's own name says it.
+	}
+	if err := f.take(ctx, what, server, noted, o); err != nil {
 		return plan.Record{}, err
 	}
 	if _, err := f.find(server); err != nil {
 		return plan.Record{}, err
 	}
-	r := plan.Record{ID: "op_" + server, Kind: kind, Server: server, State: plan.Running, By: o.By, Reason: o.Reason, Accept: o.Accept, Started: time.Now().UTC()}
+	r := plan.Record{ID: map[bool]string{true: "copy_", false: "op_"}[Replicates(kind)] + server, Kind: kind, Server: server, State: plan.Running, By: o.By, Reason: o.Reason, Accept: o.Accept, Started: time.Now().UTC()}
 	f.set(func(f *fakeStandby) { f.records[r.ID] = r })
 	return r, nil
 }
@@ -148,6 +152,26 @@ func (f *fakeStandby) Failover(ctx context.Context, server string, o status.Orde
 
 func (f *fakeStandby) Release(ctx context.Context, server string, o status.Order) (plan.Record, error) {
 	return f.admit(ctx, "release", server, Release, o)
+}
+
+func (f *fakeStandby) Replicate(ctx context.Context, server, kind string, o status.Order) (plan.Record, error) {
+	return f.admit(ctx, "replicate", server, kind, o)
+}
+
+func (f *fakeStandby) ConfirmDeletions(ctx context.Context, server, tree string, o status.Order) (status.Server, error) {
+	return f.change(ctx, "confirm deletions of "+tree, server, "active", o)
+}
+
+func (f *fakeStandby) AcceptSource(ctx context.Context, server, tree string, o status.Order) (status.Server, error) {
+	return f.change(ctx, "accept source of "+tree, server, "active", o)
+}
+
+func (f *fakeStandby) DiscardFiles(ctx context.Context, server, tree string, o status.Order) (status.Server, error) {
+	return f.change(ctx, "discard files of "+tree, server, "active", o)
+}
+
+func (f *fakeStandby) RollBack(ctx context.Context, server string, o status.Order) (plan.Record, error) {
+	return f.admit(ctx, "roll back", server, status.RollBack, o)
 }
 
 func (f *fakeStandby) Preview(ctx context.Context, server, kind string, o status.Order) (status.Preview, error) {
@@ -179,7 +203,8 @@ func (f *fakeStandby) Operations(_ context.Context, server string, limit int) ([
 			all = append(all, r)
 		}
 	}
-	return all, f.err
+	slices.SortFunc(all, func(a, b plan.Record) int { return b.Started.Compare(a.Started) })
+	return all[:min(len(all), limit)], f.err
 }
 
 func (f *fakeStandby) Cancel(ctx context.Context, id string, o status.Order) (plan.Record, error) {
@@ -230,8 +255,17 @@ func (f *fakeStandby) fill() {
 	p.Probes = []status.Probe{{Name: "sip", Kind: "tcp", Outcome: "answered", Counts: "failure"}}
 	p.Beats = []status.Beat{{At: at, Outcome: "answered", RTT: &rtt}}
 	p.Actions = []status.Action{{Name: "suspend", Allowed: true}}
+	age, limit := 3600.0, 129600.0
+	p.Copies = []status.Copy{{
+		Catalog: "CTSERVER", Engine: "sqlserver", Name: "PBX_CTSERVER", Snapshot: &at, Age: &age, MaxAge: &limit, Verified: &at, Source: "changed",
+		Previous: &at, Next: &until, Attempt: &status.Attempt{At: at, Kind: status.FromLive, Error: "disk full", Operation: "copy_PBX"}, Late: true,
+	}, {Catalog: "NEVER", Engine: "sqlite", Name: "PBX_NEVER", Source: "unknown"}}
 	r := f.records["op_PBX"]
 	r.Ended = &at
 	r.Steps = []plan.Done{{Name: "assume", State: plan.Succeeded, Started: &at, Ended: &until}}
 	f.records["op_PBX"] = r
+	c := f.records["copy_PBX"]
+	c.ID, c.Kind, c.Server, c.State, c.Started, c.By = "copy_PBX", status.FromLive, "PBX", plan.Running, at, plan.Actor{Kind: "system"}
+	c.Progress = &plan.Progress{Step: "copy CTSERVER", Phase: "data", Object: "dbo.calls", Done: 5, Total: 10, Rows: 3, Rate: 1.5, Percent: &rtt, Remaining: &rtt}
+	f.records["copy_PBX"] = c
 }

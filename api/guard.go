@@ -52,15 +52,20 @@ func (s *Server) guard(next *http.ServeMux) http.Handler {
 			return
 		}
 		c, p := s.access.who(r)
-		if p == nil && c == nil && !public(r.URL.Path) {
+		if p == nil && c == nil && !public(r) {
 			p = newProblem(http.StatusUnauthorized, Unauthenticated, "a token is needed here: Authorization: Bearer fvt_…")
 			p.Try = "failoverd token create NAME, on the standby"
 		}
-		if p != nil && !public(r.URL.Path) {
+		if p != nil && !public(r) {
 			s.access.refuse(a, r, p)
 			return
 		}
 		if c != nil {
+			if p := ownPage(r, c); p != nil {
+				s.access.audit(r, c.actor, p.Detail)
+				writeProblem(a, r, p)
+				return
+			}
 			r = r.WithContext(context.WithValue(r.Context(), callerKey, c))
 		}
 		if p := s.tidy(a, r); p != nil {
@@ -77,9 +82,17 @@ func (s *Server) guard(next *http.ServeMux) http.Handler {
 	})
 }
 
-// public reports whether anybody may ask for the path.
-func public(p string) bool {
-	return p == "/healthz" || p == "/readyz" || p == "/openapi.json"
+// public reports whether anybody may ask for the path: health, the description, the console's own files, who is signed
+// in, and to be signed in.
+func public(r *http.Request) bool {
+	switch p := r.URL.Path; p {
+	case "/healthz", "/readyz", "/openapi.json", "/":
+		return true
+	case sessionPath:
+		return r.Method != http.MethodDelete
+	default:
+		return strings.HasPrefix(p, "/console/")
+	}
 }
 
 // nameRequest is the sender's name for the request if it is one, and a new one

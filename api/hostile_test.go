@@ -29,7 +29,7 @@ func TestRefusedRequests(t *testing.T) {
 		code, field              string
 	}{
 		{"unknown path", "GET", "/api/v1/nothing", "", nil, 404, "not-found", ""},
-		{"outside", "GET", "/", "", nil, 404, "not-found", ""},
+		{"outside", "GET", "/nothing", "", nil, 404, "not-found", ""},
 		{"create a server", "POST", "/api/v1/servers", "{}", nil, 405, MethodNotAllowed, ""},
 		{"delete a server", "DELETE", "/api/v1/servers/CRM", "", nil, 405, MethodNotAllowed, ""},
 		{"not in this version", "POST", "/api/v1/servers/CRM/failback", "{}", nil, 404, "not-found", ""},
@@ -70,6 +70,13 @@ func TestRefusedRequests(t *testing.T) {
 		{"huge body without a length", "POST", failover, "", func(r *http.Request) {
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat(" ", 70<<10))), -1
 		}, 413, TooLarge, ""},
+		{"a direction that is none", "POST", "/api/v1/servers/PBX/replicate", "{}", nil, 404, "not-found", ""},
+		{"replicate by GET", "GET", "/api/v1/servers/PBX/replicate-to-live", "", nil, 405, MethodNotAllowed, ""},
+		{"replicate by force", "POST", "/api/v1/servers/PBX/replicate-to-live", `{"force":true}`, nil, 422, Invalid, "body.force"},
+		{"roll back to a time", "POST", "/api/v1/servers/PBX/rollback", `{"to":"2026-01-01"}`, nil, 422, Invalid, "body.to"},
+		{"misspelt dry run of a replication", "POST", "/api/v1/servers/PBX/replicate-to-live?dryrun=true", "{}", nil, 422, Invalid, "query.dryrun"},
+		{"replications without end", "GET", "/api/v1/servers/PBX/replications?limit=1001", "", nil, 422, Invalid, "query.limit"},
+		{"replications of nobody", "GET", "/api/v1/servers/NONE/replications", "", nil, 404, "not-found", ""},
 		{"limit", "GET", "/api/v1/events?limit=100000", "", nil, 422, Invalid, "query.limit"},
 		{"negative limit", "GET", "/api/v1/events?limit=-1", "", nil, 422, Invalid, "query.limit"},
 		{"pattern", "GET", "/api/v1/events?kind=[a", "", nil, 422, Invalid, "query.kind"},

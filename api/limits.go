@@ -13,7 +13,7 @@ type Limits struct {
 	Body             int64         // bytes of a request's body; 64 KiB
 	HeaderTime       time.Duration // from the connection to the end of the header; 5 s
 	BodyTime         time.Duration // from the header to the end of the body; 10 s
-	AnswerTime       time.Duration // from the request to the end of the answer; 30 s, longer where a mail server is waited for
+	AnswerTime       time.Duration // from the request to the end of the answer; 30 s, longer where other servers are waited for
 	IdleTime         time.Duration // between two requests on a connection; 75 s
 	Connections      int           // on TCP at a time; 1500
 	Rate             float64       // requests a second of one client; 50
@@ -28,7 +28,7 @@ type Limits struct {
 // keepAlive is the default of Limits.KeepAlive, and what the client expects.
 const keepAlive = 15 * time.Second
 
-// slowAnswer is how long an answer may take that waits for a mail server.
+// slowAnswer is how long an answer may take that waits for a mail server, or for databases that count what is newer.
 const slowAnswer = 2 * time.Minute
 
 // withDefaults fills the zero fields.

@@ -67,7 +67,7 @@ func (s *Server) mailRoutes(h huma.API) {
 			return &document[MailList]{list}, nil
 		})
 	add(s, h, route{
-		method: http.MethodPost, path: "/test-alert", id: "test-alert", tag: "alerts", role: Operator, wide: true, changes: true,
+		method: http.MethodPost, path: "/test-alert", id: "test-alert", tag: "alerts", role: Operator, wide: true, changes: true, slow: true,
 		errors: []int{409, 503}, summary: "Send a real mail and show the dialogue",
 		detail: "A mail that is not accepted is no error of the request: `ok` says so. It may take two minutes.",
 	},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"failoverd/plan"
+	"failoverd/replicate/agent/discovery"
 	"failoverd/status"
 )
 
@@ -75,14 +76,31 @@ func (c *Client) Release(ctx context.Context, name, reason string, accept []stri
 	return post[plan.Record](ctx, c, serverPath(name)+"/release", nil, Decision{Reason: reason, Accept: accept})
 }
 
-// Preview shows what a takeover or a release (the kind) would do. It changes
-// nothing.
+// Replicate orders an operation that moves data (its kind) and returns it when
+// it was admitted. Databases are asked before that: give ctx two minutes.
+func (c *Client) Replicate(ctx context.Context, name, kind, reason string, accept []string) (plan.Record, error) {
+	return post[plan.Record](ctx, c.patient(), serverPath(name)+"/"+url.PathEscape(kind), nil, Decision{Reason: reason, Accept: accept})
+}
+
+// Replications lists the replications of a server, the newest first. A limit of
+// 0 means 100.
+func (c *Client) Replications(ctx context.Context, name string, limit int) ([]plan.Record, error) {
+	l, err := get[OperationList](ctx, c, serverPath(name)+"/replications", query("limit", number(limit)))
+	return l.Operations, err
+}
+
+// OrderFiles decides about one tree of a server's files; the order is ConfirmDeletions, AcceptSource or DiscardDiverged.
+func (c *Client) OrderFiles(ctx context.Context, order, name, tree, reason string) (status.Server, error) {
+	return post[status.Server](ctx, c, serverPath(name)+"/files/"+url.PathEscape(tree)+"/"+order, nil, Remark{Reason: reason})
+}
+
+// Preview shows what an operation of that kind would do. It changes nothing.
 func (c *Client) Preview(ctx context.Context, name, kind string, accept []string) (status.Preview, error) {
 	action := kind
 	if kind == Takeover {
 		action = "failover"
 	}
-	return post[status.Preview](ctx, c, serverPath(name)+"/"+url.PathEscape(action), url.Values{"dry_run": {"true"}}, Decision{Accept: accept})
+	return post[status.Preview](ctx, c.patient(), serverPath(name)+"/"+url.PathEscape(action), url.Values{"dry_run": {"true"}}, Decision{Accept: accept})
 }
 
 // Operation is one operation.
@@ -137,15 +155,35 @@ func (c *Client) Reload(ctx context.Context, reason string) (status.Reloaded, er
 // TestAlert has a real mail sent and returns the dialogue with each recipient's
 // mail server. It may take as long as that server does: give ctx two minutes.
 func (c *Client) TestAlert(ctx context.Context, reason string) ([]status.TestMail, error) {
+	l, err := post[TestAlertResult](ctx, c.patient(), Base+"/test-alert", nil, Remark{Reason: reason})
+	return l.Mails, err
+}
+
+// patient is a client for answers that wait for other servers.
+func (c *Client) patient() *Client {
 	patient := *c
 	patient.timeout = max(c.timeout, slowAnswer)
-	l, err := post[TestAlertResult](ctx, &patient, Base+"/test-alert", nil, Remark{Reason: reason})
-	return l.Mails, err
+	return &patient
 }
 
 // ConfigNotices is the configuration in force and what is to be said about it.
 func (c *Client) ConfigNotices(ctx context.Context) (status.Config, error) {
 	return get[status.Config](ctx, c, Base+"/config/notices", nil)
+}
+
+// Agents lists the agents on the primaries.
+func (c *Client) Agents(ctx context.Context) (AgentList, error) {
+	return get[AgentList](ctx, c, Base+"/agents", nil)
+}
+
+// PairAgent has the daemon pair with an agent. It waits for the agent: give ctx two minutes.
+func (c *Client) PairAgent(ctx context.Context, n NewPairing) (status.Agent, error) {
+	return post[status.Agent](ctx, c.patient(), Base+"/agents/pair", nil, n)
+}
+
+// Discover has the daemon ask a paired agent what there is on its host. It waits for the agent: give ctx two minutes.
+func (c *Client) Discover(ctx context.Context, address string) (discovery.Found, error) {
+	return post[discovery.Found](ctx, c.patient(), Base+"/agents/discover", nil, Discovery{Address: address})
 }
 
 // Tokens lists the tokens, without their secrets.

@@ -24,6 +24,7 @@ type Metrics struct {
 	misses    *prometheus.CounterVec
 	takeover  *prometheus.HistogramVec
 	takeovers *prometheus.CounterVec
+	copying   *prometheus.HistogramVec
 
 	mu    sync.Mutex
 	known map[string]struct{} // servers that rtt and misses have series of
@@ -47,6 +48,10 @@ func NewMetrics(version string) *Metrics {
 		takeovers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "failoverd_takeovers_total", Help: "Takeovers that have ended, by their result.",
 		}, []string{"server", "result"}),
+		copying: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "failoverd_replication_duration_seconds", Help: "How long replications took that have ended, their wait for a turn included.",
+			Buckets: []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800},
+		}, []string{"server", "kind", "result"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -72,9 +77,16 @@ func (m *Metrics) ObserveTakeover(server, result string, took time.Duration) {
 	m.takeover.WithLabelValues(server).Observe(took.Seconds())
 }
 
+// ObserveReplication counts a replication that has ended. The kind is one of
+// status.FromLive, ToLive and RollBack, the result a state of plan.Record.
+func (m *Metrics) ObserveReplication(server, kind, result string, took time.Duration) {
+	m.note(server)
+	m.copying.WithLabelValues(server, kind, result).Observe(took.Seconds())
+}
+
 // observed are the numbers of what happens.
 func (m *Metrics) observed() []prometheus.Collector {
-	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers}
+	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying}
 }
 
 // note remembers that there are series of the server.
@@ -100,6 +112,7 @@ func (m *Metrics) forget(now []status.Server) {
 			m.misses.DeletePartialMatch(label)
 			m.takeover.DeletePartialMatch(label)
 			m.takeovers.DeletePartialMatch(label)
+			m.copying.DeletePartialMatch(label)
 		}
 	}
 }
@@ -107,6 +120,17 @@ func (m *Metrics) forget(now []status.Server) {
 // watch makes the snapshot of the standby a part of every scrape.
 func (m *Metrics) watch(s Standby) error {
 	if err := m.registry.Register(&snapshotCollector{standby: s, metrics: m, series: newSeries()}); err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	return nil
+}
+
+// watchSessions makes the number of signed-in browsers a part of every scrape.
+func (m *Metrics) watchSessions(s *sessions) error {
+	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "failoverd_console_sessions", Help: "Browsers that are signed in to the console.",
+	}, func() float64 { return float64(s.number(time.Now())) })
+	if err := m.registry.Register(open); err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
 	return nil

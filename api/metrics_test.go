@@ -41,12 +41,44 @@ func TestMetrics(t *testing.T) {
 	m.ObserveMiss("CRM")
 	m.ObserveMiss("CRM")
 	m.ObserveTakeover("CRM", "succeeded", 300*time.Millisecond)
+	m.ObserveReplication("PBX", status.FromLive, "failed", 20*time.Second)
+	w.standby.set(func(f *fakeStandby) {
+		age, limit, at := 3600.0, 129600.0, time.Unix(1763700000, 0)
+		f.snapshot.Servers[0].Replication, f.snapshot.Servers[1].Diverged = "op_7", true
+		f.snapshot.Servers[0].Copies = []status.Copy{
+			{Catalog: "CTSERVER", Age: &age, MaxAge: &limit, Verified: &at, Bytes: 4096, Rows: 12, Attempt: &status.Attempt{OK: true}},
+			{Catalog: "NEVER", Late: true, Attempt: &status.Attempt{Error: "disk full"}},
+		}
+		lag := 2.5
+		f.snapshot.Servers[0].Trees = []status.Tree{
+			{
+				Name: "vm", Connected: true, Files: 9, Bytes: 81, Received: 77, Lag: &lag, MaxLag: 900, Synced: &at, Missing: 3, Held: 4,
+				Failed: []status.FailedPath{{Path: "a", Reason: "b"}}, Ailment: "held",
+			},
+			{Name: "never", MaxLag: 60},
+		}
+	})
 	text := scrape(t, w)
 	for _, want := range []string{
 		`failoverd_server_state{server="PBX",state="OK"} 1`,
 		`failoverd_server_state{server="PBX",state="Failure"} 0`,
 		`failoverd_server_state{server="CRM",state="Failure"} 1`,
 		`failoverd_server_state{server="CRM",state="Replicating"} 0`,
+		`failoverd_files_connected{server="PBX",tree="vm"} 1`,
+		`failoverd_files_connected{server="PBX",tree="never"} 0`,
+		`failoverd_files_count{server="PBX",tree="vm"} 9`,
+		`failoverd_files_source_bytes{server="PBX",tree="vm"} 81`,
+		`# TYPE failoverd_files_received_bytes_total counter`,
+		`failoverd_files_received_bytes_total{server="PBX",tree="vm"} 77`,
+		`failoverd_files_lag_seconds{server="PBX",tree="vm"} 2.5`,
+		`failoverd_files_max_lag_seconds{server="PBX",tree="vm"} 900`,
+		`failoverd_files_last_synced_timestamp_seconds{server="PBX",tree="vm"} 1.7637e+09`,
+		`failoverd_files_last_synced_timestamp_seconds{server="PBX",tree="never"} 0`,
+		`failoverd_files_missing{server="PBX",tree="vm"} 3`,
+		`failoverd_files_held_deletions{server="PBX",tree="vm"} 4`,
+		`failoverd_files_failed{server="PBX",tree="vm"} 1`,
+		`failoverd_files_ailment{ailment="held",server="PBX",tree="vm"} 1`,
+		`failoverd_files_ailment{ailment="root",server="PBX",tree="vm"} 0`,
 		`failoverd_server_role{role="standing by",server="CRM"} 1`,
 		`failoverd_server_role{role="standing in",server="CRM"} 0`,
 		`failoverd_takeover_ready{server="PBX"} 1`,
@@ -58,6 +90,9 @@ func TestMetrics(t *testing.T) {
 		`failoverd_misses_consecutive{server="CRM"} 15`,
 		`failoverd_takeovers_total{result="succeeded",server="CRM"} 1`,
 		`failoverd_takeover_seconds_sum{server="CRM"} 0.3`,
+		`failoverd_replication_duration_seconds_bucket{kind="replicate-from-live",result="failed",server="PBX",le="15"} 0`,
+		`failoverd_replication_duration_seconds_bucket{kind="replicate-from-live",result="failed",server="PBX",le="30"} 1`,
+		`failoverd_replication_duration_seconds_sum{kind="replicate-from-live",result="failed",server="PBX"} 20`,
 		`failoverd_outbox_pending 3`,
 		`failoverd_standby_isolated 0`,
 		`failoverd_standing_in 0`,
@@ -67,10 +102,28 @@ func TestMetrics(t *testing.T) {
 		`failoverd_epoch{server="PBX"} 4`,
 		`failoverd_build_info{goversion="go`,
 		`version="1.2.3"} 1`,
+		`failoverd_diverged{server="CRM"} 1`,
+		`failoverd_diverged{server="PBX"} 0`,
+		`failoverd_replication_age_seconds{catalog="CTSERVER",server="PBX"} 3600`,
+		`failoverd_replication_max_age_seconds{catalog="CTSERVER",server="PBX"} 129600`,
+		`failoverd_replication_last_success_timestamp_seconds{catalog="CTSERVER",server="PBX"} 1.7637e+09`,
+		`failoverd_replication_last_success_timestamp_seconds{catalog="NEVER",server="PBX"} 0`,
+		`failoverd_replication_bytes{catalog="CTSERVER",server="PBX"} 4096`,
+		`failoverd_replication_rows{catalog="CTSERVER",server="PBX"} 12`,
+		`failoverd_replication_late{catalog="CTSERVER",server="PBX"} 0`,
+		`failoverd_replication_late{catalog="NEVER",server="PBX"} 1`,
+		`failoverd_replication_failed{catalog="CTSERVER",server="PBX"} 0`,
+		`failoverd_replication_failed{catalog="NEVER",server="PBX"} 1`,
+		`failoverd_replication_running{server="PBX"} 1`,
 		"go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the metrics have no %s", want)
+		}
+	}
+	for _, unwanted := range []string{`failoverd_replication_age_seconds{catalog="NEVER"`, `failoverd_replication_running{server="CRM"}`} {
+		if strings.Contains(text, unwanted) {
+			t.Errorf("the metrics have %s, of which nothing is known", unwanted)
 		}
 	}
 	w.standby.set(func(f *fakeStandby) {
@@ -115,6 +168,7 @@ func TestMetricsPleasePromtool(t *testing.T) {
 	w.api.metrics.ObservePing("PBX", time.Millisecond)
 	w.api.metrics.ObserveMiss("CRM")
 	w.api.metrics.ObserveTakeover("CRM", "succeeded", time.Second)
+	w.api.metrics.ObserveReplication("CRM", status.ToLive, "succeeded", time.Minute)
 	check := func(text string) (string, error) {
 		c := exec.CommandContext(t.Context(), promtool, "check", "metrics")
 		c.Stdin = strings.NewReader(text)

@@ -13,6 +13,7 @@ import (
 
 	"failoverd/journal"
 	"failoverd/plan"
+	"failoverd/replicate/agent/discovery"
 	"failoverd/status"
 )
 
@@ -27,20 +28,26 @@ func (s *Server) routes() error {
 	config.Formats = strictFormats()
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token": {Type: "http", Scheme: "bearer", Description: "A token made by `failoverd token create`. On the unix socket none is needed: the kernel says who asks."},
+		"token":   {Type: "http", Scheme: "bearer", Description: "A token made by `failoverd token create`. On the unix socket none is needed: the kernel says who asks."},
+		"session": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "The console's cookie: POST /session makes one out of a token."},
 	}
-	config.Tags = []*huma.Tag{{Name: "servers"}, {Name: "orders"}, {Name: "operations"}, {Name: "events"}, {Name: "alerts"}, {Name: "configuration"}, {Name: "access"}, {Name: "health"}}
+	config.Tags = []*huma.Tag{{Name: "servers"}, {Name: "orders"}, {Name: "operations"}, {Name: "events"}, {Name: "alerts"}, {Name: "configuration"}, {Name: "agents"}, {Name: "access"}, {Name: "health"}}
 	config.Transformers = []huma.Transformer{s.ownProblem}
 	h := humago.New(s.mux, config)
 	s.serverRoutes(h)
 	s.operationRoutes(h)
+	s.replicationRoutes(h)
+	s.fileRoutes(h)
 	s.eventRoutes(h)
 	s.streamRoutes(h)
 	s.probeRoutes(h)
 	s.mailRoutes(h)
 	s.configurationRoutes(h)
+	s.agentRoutes(h)
 	s.tokenRoutes(h)
+	s.sessionRoutes(h)
 	s.healthRoutes()
+	s.consoleRoutes()
 	describeHealth(h)
 	nullable(h.OpenAPI().Components.Schemas)
 	// huma describes its own error, which is never sent.
@@ -79,12 +86,16 @@ func nullable(schemas huma.Registry) {
 	}
 }
 
-// schemaName names the schema of a type. Two packages have an Actor.
+// schemaName names the schema of a type. Two packages have an Actor, and two a Tree.
 func schemaName(t reflect.Type, hint string) string {
 	if t == reflect.TypeFor[journal.Actor]() {
 		return "EventActor"
 	}
-	return huma.DefaultSchemaNamer(t, hint)
+	name := huma.DefaultSchemaNamer(t, hint)
+	if t.PkgPath() == reflect.TypeFor[discovery.Found]().PkgPath() {
+		return "Found" + strings.TrimPrefix(name, "Found")
+	}
+	return name
 }
 
 // ownProblem turns huma's errors into problems, and names each problem's

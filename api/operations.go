@@ -11,13 +11,13 @@ import (
 	"failoverd/status"
 )
 
-// The kinds of operations.
+// The kinds of operations that move a role. Those that move data are in status.
 const (
 	Takeover = "takeover"
 	Release  = "release"
 )
 
-// Decision is an order for a takeover or a release.
+// Decision is an order for an operation.
 type Decision struct {
 	Reason string   `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history"`
 	Accept []string `json:"accept,omitempty" maxItems:"16" doc:"Names of failed checks that are accepted"`
@@ -28,11 +28,12 @@ type OperationList struct {
 	Operations []plan.Record `json:"operations" nullable:"false"`
 }
 
-// decisionFor is a request for a takeover or a release.
+// decisionFor is a request for an operation.
 type decisionFor struct {
-	Name   string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
-	DryRun bool   `query:"dry_run" doc:"Show the plan and change nothing"`
-	Body   *Decision
+	Name    string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
+	DryRun  bool   `query:"dry_run" doc:"Show the plan and change nothing"`
+	IfMatch string `header:"If-Match" maxLength:"400" doc:"ETag of the server as it was looked at; another state is refused with 412"`
+	Body    *Decision
 }
 
 // admitted is the answer to an order for an operation: 202 with the operation,
@@ -50,33 +51,8 @@ type operationNamed struct {
 
 // operationRoutes are the orders that take long, and what becomes of them.
 func (s *Server) operationRoutes(h huma.API) {
-	for _, a := range []struct {
-		action, kind, summary string
-		do                    func(context.Context, string, status.Order) (plan.Record, error)
-	}{
-		{"failover", Takeover, "Take a server's role over now", s.standby.Failover},
-		{"release", Release, "Give a server's role back", s.standby.Release},
-	} {
-		r := route{
-			method: http.MethodPost, path: "/servers/{name}/" + a.action, id: a.action + "-server", tag: "orders", role: Operator,
-			summary: a.summary, status: http.StatusAccepted, changes: true, errors: []int{409, 503},
-			detail: "Answers when the operation has been admitted; it goes on. With `dry_run=true` it answers 200 with the plan and changes nothing. A second one while the first runs is refused with a link to it.",
-		}
-		add(s, h, r, func(ctx context.Context, in *decisionFor) (*admitted, error) {
-			d := orZero(in.Body)
-			o, err := order(ctx, d.Reason, nil, d.Accept)
-			if err != nil {
-				return nil, err
-			}
-			if in.DryRun {
-				shown, err := s.standby.Preview(ctx, in.Name, a.kind, o)
-				return &admitted{Status: http.StatusOK, Body: shown}, err
-			}
-			running, err := a.do(ctx, in.Name, o)
-			return &admitted{Status: http.StatusAccepted, Location: operationPath(running.ID), Body: running}, err
-		})
-		documentAdmitted(h, Base+r.path)
-	}
+	s.orderRoute(h, "failover", Takeover, "Take a server's role over now", s.standby.Failover)
+	s.orderRoute(h, "release", Release, "Give a server's role back", s.standby.Release)
 	add(s, h, route{method: http.MethodGet, path: "/operations", id: "list-operations", tag: "operations", role: Viewer, summary: "Operations, the newest first"},
 		func(ctx context.Context, in *struct {
 			Server string `query:"server" maxLength:"253" doc:"Only of this server"`
@@ -116,6 +92,32 @@ func (s *Server) operationRoutes(h huma.API) {
 			r, err := s.standby.Cancel(ctx, in.ID, o)
 			return &document[plan.Record]{r}, err
 		})
+}
+
+// orderRoute is the order of an operation of that kind. The word in the path is the action.
+func (s *Server) orderRoute(h huma.API, action, kind, summary string, do func(context.Context, string, status.Order) (plan.Record, error)) {
+	r := route{
+		method: http.MethodPost, path: "/servers/{name}/" + action, id: action + "-server", tag: "orders", role: Operator,
+		summary: summary, status: http.StatusAccepted, changes: true, errors: []int{409, 412, 503}, slow: kind != Takeover && kind != Release,
+		detail: "Answers when the operation has been admitted; it goes on. With `dry_run=true` it answers 200 with the plan and changes nothing. A second one while the first runs is refused with a link to it.",
+	}
+	add(s, h, r, func(ctx context.Context, in *decisionFor) (*admitted, error) {
+		d := orZero(in.Body)
+		o, err := order(ctx, d.Reason, nil, d.Accept)
+		if err != nil {
+			return nil, err
+		}
+		if in.DryRun {
+			shown, err := s.standby.Preview(ctx, in.Name, kind, o)
+			return &admitted{Status: http.StatusOK, Body: shown}, err
+		}
+		if err := s.unchanged(in.Name, in.IfMatch); err != nil {
+			return nil, err
+		}
+		running, err := do(ctx, in.Name, o)
+		return &admitted{Status: http.StatusAccepted, Location: operationPath(running.ID), Body: running}, err
+	})
+	documentAdmitted(h, Base+r.path)
 }
 
 // operation is the operation of that identifier, if the caller may see it.

@@ -19,6 +19,7 @@ const (
 	CrossOrigin      = "cross-origin"       // 403
 	MethodNotAllowed = "method-not-allowed" // 405
 	RequestTimeout   = "request-timeout"    // 408
+	StateChanged     = "state-changed"      // 412: the order was given for another state
 	TooLarge         = "too-large"          // 413
 	UnsupportedType  = "unsupported-type"   // 415
 	Invalid          = "validation"         // 422
@@ -107,12 +108,18 @@ func titleOf(code string, httpStatus int) string {
 		return "Not available"
 	case status.InvalidConfig:
 		return "The configuration is not valid"
+	case status.PairingFailed:
+		return "The pairing has failed"
+	case status.AgentSilent:
+		return "The agent has not told it"
 	case CrossOrigin:
 		return "Refused: the request comes from another site"
 	case TooManyStreams:
 		return "Too many event streams"
 	case NameTaken:
 		return "The name is taken"
+	case StateChanged:
+		return "The state has changed"
 	case Invalid:
 		return "The request is not valid"
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"failoverd/journal"
 )
 
 // allRoutes is every route with what is needed to use it. A token good for some
@@ -26,6 +28,14 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/servers/{name}/resume", Operator, false, ``, 200},
 	{"POST", "/api/v1/servers/{name}/failover", Operator, false, `{"accept":["primary-alive"]}`, 202},
 	{"POST", "/api/v1/servers/{name}/release", Operator, false, `{}`, 202},
+	{"POST", "/api/v1/servers/{name}/replicate-from-live", Operator, false, `{"reason":"x"}`, 202},
+	{"POST", "/api/v1/servers/{name}/replicate-to-live", Operator, false, `{"accept":["overwrite-newer"]}`, 202},
+	{"POST", "/api/v1/servers/{name}/rollback", Operator, false, ``, 202},
+	{"GET", "/api/v1/servers/{name}/replications", Viewer, false, "", 200},
+	{"GET", "/api/v1/servers/{name}/files", Viewer, false, "", 200},
+	{"POST", "/api/v1/servers/{name}/files/{tree}/confirm-deletions", Operator, false, `{"reason":"x"}`, 200},
+	{"POST", "/api/v1/servers/{name}/files/{tree}/accept-source", Operator, false, ``, 200},
+	{"POST", "/api/v1/servers/{name}/files/{tree}/discard-diverged", Operator, false, `{}`, 200},
 	{"GET", "/api/v1/operations", Viewer, false, "", 200},
 	{"GET", "/api/v1/operations/{id}", Viewer, false, "", 200},
 	{"POST", "/api/v1/operations/{id}/cancel", Operator, false, "", 202},
@@ -36,9 +46,15 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/test-alert", Operator, true, "", 200},
 	{"GET", "/api/v1/config/notices", Viewer, true, "", 200},
 	{"POST", "/api/v1/reload", Admin, true, "", 200},
+	{"GET", "/api/v1/agents", Viewer, true, "", 200},
+	{"POST", "/api/v1/agents/pair", Admin, true, `{"address":"10.0.0.1:7443","code":"7K3M-Q2XV-0T9R-HB4C"}`, 200},
+	{"POST", "/api/v1/agents/discover", Admin, true, `{"address":"10.0.0.1:7443"}`, 200},
 	{"GET", "/api/v1/tokens", Admin, true, "", 200},
 	{"POST", "/api/v1/tokens", Admin, true, `{"name":"n","role":"viewer"}`, 201},
 	{"POST", "/api/v1/tokens/{id}/revoke", Admin, true, "", 200},
+	{"POST", "/api/v1/session", "", false, `{"token":"fvt_known"}`, 201},
+	{"GET", "/api/v1/session", "", false, "", 200},
+	{"DELETE", "/api/v1/session", Viewer, false, "", 204},
 	{"GET", "/healthz", "", false, "", 200},
 	{"GET", "/readyz", "", false, "", 200},
 	{"GET", "/openapi.json", "", false, "", 200},
@@ -55,6 +71,7 @@ func TestRoles(t *testing.T) {
 		secrets[r] = w.token(r).Secret
 	}
 	limited := w.token(Operator, "PBX").Secret
+	w.storeToken("fvt_known", func(*journal.Token) {})
 	w.call("POST", "/api/v1/servers/PBX/failover", secrets[Operator], "{}")
 	victim := w.token(Viewer, "CRM").ID
 	for _, r := range allRoutes {

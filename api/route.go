@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -24,10 +25,11 @@ type route struct {
 	tag          string
 	summary      string
 	detail       string
-	role         Role // who may use it
+	role         Role // who may use it; empty: anybody
 	wide         bool // concerns the standby itself: not for a token that is good for some servers only
 	status       int  // of success; 0 means 200
 	changes      bool // changes something
+	slow         bool // waits for servers elsewhere
 	errors       []int
 }
 
@@ -54,7 +56,7 @@ func add[I, O any](s *Server, h huma.API, r route, fn func(context.Context, *I) 
 
 // answerTime is how long the answer of a route may take.
 func (s *Server) answerTime(r route) time.Duration {
-	if r.id == "test-alert" {
+	if r.slow {
 		return max(slowAnswer, s.limits.AnswerTime)
 	}
 	return s.limits.AnswerTime
@@ -78,12 +80,12 @@ func (s *Server) describe(h huma.API, r route) huma.Operation {
 	}
 	op := huma.Operation{
 		OperationID: r.id, Method: r.method, Path: Base + r.path, Tags: []string{r.tag},
-		Summary: r.summary, Description: strings.TrimSpace(r.detail + "\n\nRole: " + string(r.role) + "."),
+		Summary: r.summary, Description: strings.TrimSpace(r.detail + "\n\nRole: " + cmp.Or(string(r.role), "none is needed") + "."),
 		DefaultStatus:                ok,
 		BodyReadTimeout:              -1,                // The body has been read when the route is reached.
 		MaxBodyBytes:                 s.limits.Body + 1, // Likewise.
 		RejectUnknownQueryParameters: true,
-		Security:                     []map[string][]string{{"token": {}}},
+		Security:                     []map[string][]string{{"token": {}}, {"session": {}}},
 		Responses:                    map[string]*huma.Response{strconv.Itoa(ok): {Description: http.StatusText(ok)}},
 		Middlewares: huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 			req, w := humago.Unwrap(ctx)
@@ -98,6 +100,9 @@ func (s *Server) describe(h huma.API, r route) huma.Operation {
 		}},
 	}
 	codes := append([]int{401, 403, 422, 429, 500}, r.errors...)
+	if r.role == "" {
+		op.Security = []map[string][]string{}
+	}
 	if strings.Contains(r.path, "{") {
 		codes = append(codes, 404)
 	}
@@ -123,6 +128,8 @@ func (s *Server) permit(req *http.Request, r route) *Problem {
 	c := callerOf(req.Context())
 	var p *Problem
 	switch server := req.PathValue("name"); {
+	case r.role == "":
+		return nil
 	case c == nil:
 		return newProblem(http.StatusUnauthorized, Unauthenticated, "it is not known who asks")
 	case !c.role.includes(r.role):

@@ -57,6 +57,34 @@ func TestOrdersReachTheStandby(t *testing.T) {
 			r, err := c.Release(ctx, "CRM", "", nil)
 			return firstError(err, wantEqual(r.Kind, "release"))
 		}, given{What: "release", Target: "CRM", Kind: "", Order: status.Order{By: by}}},
+		{"replicate from live", func(ctx context.Context, c *Client) error {
+			r, err := c.Replicate(ctx, "PBX", status.FromLive, "before the upgrade", []string{"discard-diverged"})
+			return firstError(err, wantEqual(r.Kind+" "+r.ID, "replicate-from-live copy_PBX"))
+		}, given{What: "replicate", Target: "PBX", Kind: status.FromLive, Order: status.Order{By: by, Reason: "before the upgrade", Accept: []string{"discard-diverged"}}}},
+		{"replicate to live", func(ctx context.Context, c *Client) error {
+			r, err := c.Replicate(ctx, "CRM", status.ToLive, "", []string{"overwrite-newer"})
+			return firstError(err, wantEqual(r.Kind, "replicate-to-live"))
+		}, given{What: "replicate", Target: "CRM", Kind: status.ToLive, Order: status.Order{By: by, Accept: []string{"overwrite-newer"}}}},
+		{"roll back", func(ctx context.Context, c *Client) error {
+			r, err := c.Replicate(ctx, "PBX", status.RollBack, "it is broken", nil)
+			return firstError(err, wantEqual(r.Kind, "rollback"))
+		}, given{What: "roll back", Target: "PBX", Kind: status.RollBack, Order: status.Order{By: by, Reason: "it is broken"}}},
+		{"confirm deletions", func(ctx context.Context, c *Client) error {
+			s, err := c.OrderFiles(ctx, ConfirmDeletions, "PBX", "vm", "cleaned up")
+			return firstError(err, wantEqual(s.Name, "PBX"))
+		}, given{What: "confirm deletions of vm", Target: "PBX", Order: status.Order{By: by, Reason: "cleaned up"}}},
+		{"accept a source", func(ctx context.Context, c *Client) error {
+			_, err := c.OrderFiles(ctx, AcceptSource, "PBX", "vm", "new disk")
+			return err
+		}, given{What: "accept source of vm", Target: "PBX", Order: status.Order{By: by, Reason: "new disk"}}},
+		{"discard files", func(ctx context.Context, c *Client) error {
+			_, err := c.OrderFiles(ctx, DiscardDiverged, "PBX", "vm", "")
+			return err
+		}, given{What: "discard files of vm", Target: "PBX", Order: status.Order{By: by}}},
+		{"preview of a replication", func(ctx context.Context, c *Client) error {
+			_, err := c.Preview(ctx, "PBX", status.ToLive, []string{"overwrite-newer"})
+			return err
+		}, given{What: "preview", Target: "PBX", Kind: status.ToLive, Order: status.Order{By: by, Accept: []string{"overwrite-newer"}}}},
 		{"preview of a takeover", func(ctx context.Context, c *Client) error {
 			p, err := c.Preview(ctx, "CRM", Takeover, []string{"primary-alive"})
 			return firstError(err, wantEqual(p.Steps[0].Will, "add 10.0.0.1/32 to eth0"))

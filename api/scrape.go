@@ -12,6 +12,10 @@ import (
 type series struct {
 	state, role, ready, lastRTT, misses, suspended, epoch     *prometheus.Desc
 	pending, loop, isolated, config, witness, build, standing *prometheus.Desc
+
+	copyAge, copyLimit, copied, copyBytes, copyRows, copyLate, copyFailed, copyDiverged, replicating *prometheus.Desc
+
+	treeConnected, treeFiles, treeBytes, treeReceived, treeLag, treeMaxLag, treeSynced, treeMissing, treeHeld, treeFailed, treeAilment *prometheus.Desc
 }
 
 // newSeries names them, in one place.
@@ -34,6 +38,28 @@ func newSeries() series {
 		witness:   d("witness_answering", "1 if the witness answers.", "address", "kind"),
 		build:     d("build_info", "Always 1; the labels say what runs.", "version", "goversion"),
 		standing:  d("standing_in", "How many servers the standby stands in for."),
+
+		copyAge:      d("replication_age_seconds", "How old the data of the last complete copy is; none if there never was one.", "server", "catalog"),
+		copyLimit:    d("replication_max_age_seconds", "An older copy refuses a takeover; none if there is no limit.", "server", "catalog"),
+		copied:       d("replication_last_success_timestamp_seconds", "When the last complete copy was verified, 0 if there never was one.", "server", "catalog"),
+		copyBytes:    d("replication_bytes", "How much travelled for the last complete copy.", "server", "catalog"),
+		copyRows:     d("replication_rows", "Rows in the last complete copy.", "server", "catalog"),
+		copyLate:     d("replication_late", "1 if the copy is older than its schedule or max_age wants it.", "server", "catalog"),
+		copyFailed:   d("replication_failed", "1 if the last attempt failed.", "server", "catalog"),
+		copyDiverged: d("diverged", "1 if the standby's data is newer than the primary's.", "server"),
+		replicating:  d("replication_running", "1 if a replication runs or waits for its turn.", "server"),
+
+		treeConnected: d("files_connected", "1 if a conversation with the source goes on.", "server", "tree"),
+		treeFiles:     d("files_count", "Files of the copy.", "server", "tree"),
+		treeBytes:     d("files_source_bytes", "Size of the source; none if that is not known here.", "server", "tree"),
+		treeReceived:  d("files_received_bytes_total", "What has travelled since failoverd has started.", "server", "tree"),
+		treeLag:       d("files_lag_seconds", "Age of the oldest change that the copy has not; none if it was never complete.", "server", "tree"),
+		treeMaxLag:    d("files_max_lag_seconds", "A copy that is further behind is out of date.", "server", "tree"),
+		treeSynced:    d("files_last_synced_timestamp_seconds", "When the copy was last known to be as its source, 0 if it never was.", "server", "tree"),
+		treeMissing:   d("files_missing", "Paths that the source has and the copy has not.", "server", "tree"),
+		treeHeld:      d("files_held_deletions", "Deletions that wait to be confirmed.", "server", "tree"),
+		treeFailed:    d("files_failed", "Paths that are not copied for a reason, the first hundred.", "server", "tree"),
+		treeAilment:   d("files_ailment", "1 for what needs a person, 0 for the rest.", "server", "tree", "ailment"),
 	}
 }
 
@@ -53,6 +79,8 @@ func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		s.state, s.role, s.ready, s.lastRTT, s.misses, s.suspended, s.epoch,
 		s.pending, s.loop, s.isolated, s.config, s.witness, s.build, s.standing,
+		s.copyAge, s.copyLimit, s.copied, s.copyBytes, s.copyRows, s.copyLate, s.copyFailed, s.copyDiverged, s.replicating,
+		s.treeConnected, s.treeFiles, s.treeBytes, s.treeReceived, s.treeLag, s.treeMaxLag, s.treeSynced, s.treeMissing, s.treeHeld, s.treeFailed, s.treeAilment,
 	} {
 		ch <- d
 	}
@@ -64,7 +92,11 @@ func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect sends the numbers of now.
 func (c *snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+		kind := prometheus.GaugeValue
+		if d == c.series.treeReceived {
+			kind = prometheus.CounterValue // it grows until failoverd is started again
+		}
+		ch <- prometheus.MustNewConstMetric(d, kind, v, labels...)
 	}
 	now := c.standby.Snapshot()
 	c.metrics.forget(now.Servers)
@@ -108,6 +140,65 @@ func (c *snapshotCollector) server(send func(*prometheus.Desc, float64, ...strin
 	send(c.series.misses, float64(s.Misses), s.Name)
 	send(c.series.suspended, number01(s.Suspension != nil), s.Name)
 	send(c.series.epoch, float64(s.Epoch), s.Name)
+	send(c.series.copyDiverged, number01(s.Diverged), s.Name)
+	if len(s.Copies) > 0 {
+		send(c.series.replicating, number01(s.Replication != ""), s.Name)
+	}
+	for _, v := range s.Copies {
+		c.copy(send, s.Name, v)
+	}
+	for _, v := range s.Trees {
+		c.tree(send, s.Name, v)
+	}
+}
+
+// ailments are what may need a person about a copy of files.
+func ailments() []string { return []string{"root", "full", "held", "late"} }
+
+// tree sends the numbers of the copy of one tree.
+func (c *snapshotCollector) tree(send func(*prometheus.Desc, float64, ...string), server string, v status.Tree) {
+	s := c.series
+	send(s.treeConnected, number01(v.Connected), server, v.Name)
+	send(s.treeFiles, float64(v.Files), server, v.Name)
+	if v.Bytes > 0 {
+		send(s.treeBytes, float64(v.Bytes), server, v.Name)
+	}
+	send(s.treeReceived, float64(v.Received), server, v.Name)
+	send(s.treeMaxLag, v.MaxLag, server, v.Name)
+	var synced float64 // Zero, so that a rule about its age fires for a copy that was never complete.
+	if v.Synced != nil {
+		synced = float64(v.Synced.UnixMilli()) / 1000
+	}
+	if v.Lag != nil {
+		send(s.treeLag, *v.Lag, server, v.Name)
+	}
+	send(s.treeSynced, synced, server, v.Name)
+	send(s.treeMissing, float64(v.Missing), server, v.Name)
+	send(s.treeHeld, float64(v.Held), server, v.Name)
+	send(s.treeFailed, float64(len(v.Failed)), server, v.Name)
+	for _, a := range ailments() {
+		send(s.treeAilment, number01(v.Ailment == a), server, v.Name, a)
+	}
+}
+
+// copy sends the numbers of the copy of one catalog.
+func (c *snapshotCollector) copy(send func(*prometheus.Desc, float64, ...string), server string, v status.Copy) {
+	known := func(d *prometheus.Desc, value *float64) {
+		if value != nil {
+			send(d, *value, server, v.Catalog)
+		}
+	}
+	known(c.series.copyAge, v.Age)
+	known(c.series.copyLimit, v.MaxAge)
+	var verified float64 // Zero, so that a rule about its age fires for a copy that was never completed.
+	if v.Verified != nil {
+		verified = float64(v.Verified.UnixMilli()) / 1000
+	}
+	send(c.series.copied, verified, server, v.Catalog)
+	send(c.series.copyBytes, float64(v.Bytes), server, v.Catalog)
+	send(c.series.copyRows, float64(v.Rows), server, v.Catalog)
+	send(c.series.copyLate, number01(v.Late), server, v.Catalog)
+	send(c.series.copyFailed, number01(v.Attempt != nil && !v.Attempt.OK), server, v.Catalog)
 }
 
 // number01 is 1 for true.

@@ -40,14 +40,16 @@ type document[T any] struct{ Body T }
 
 // wishFor is a request for a suspension or a stop.
 type wishFor struct {
-	Name string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
-	Body *Wish
+	Name    string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
+	IfMatch string `header:"If-Match" maxLength:"400" doc:"ETag of the server as it was looked at; another state is refused with 412"`
+	Body    *Wish
 }
 
 // remarkFor is a request that only says why.
 type remarkFor struct {
-	Name string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
-	Body *Remark
+	Name    string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
+	IfMatch string `header:"If-Match" maxLength:"400" doc:"ETag of the server as it was looked at; another state is refused with 412"`
+	Body    *Remark
 }
 
 // serverRoutes are what can be read about servers, and the operator's wishes.
@@ -66,9 +68,9 @@ func (s *Server) serverRoutes(h huma.API) {
 			return &document[ServerList]{ServerList{now.GeneratedAt, now.Seq, orEmpty(now.Servers)}}, nil
 		})
 	add(s, h, route{method: http.MethodGet, path: "/servers/{name}", id: "get-server", tag: "servers", role: Viewer, summary: "One server"},
-		func(_ context.Context, in *named) (*document[status.Server], error) {
+		func(_ context.Context, in *named) (*serverDocument, error) {
 			found, err := s.server(in.Name)
-			return &document[status.Server]{found}, err
+			return documented(found), err
 		})
 	add(s, h, route{
 		method: http.MethodGet, path: "/servers/{name}/readiness", id: "get-readiness", tag: "servers", role: Viewer,
@@ -95,24 +97,30 @@ func (s *Server) serverRoutes(h huma.API) {
 		{"suspend", "Take a server out of the decision", "Idempotent. It is not pinged and not taken over; database sync goes on, file sync does not.", s.standby.Suspend},
 		{"stop", "Stop the monitoring of a server", "Idempotent. It is not probed any more.", s.standby.Stop},
 	} {
-		add(s, h, wishRoute(w.name, w.summary, w.detail), func(ctx context.Context, in *wishFor) (*document[status.Server], error) {
+		add(s, h, wishRoute(w.name, w.summary, w.detail), func(ctx context.Context, in *wishFor) (*serverDocument, error) {
+			if err := s.unchanged(in.Name, in.IfMatch); err != nil {
+				return nil, err
+			}
 			wish := orZero(in.Body)
 			o, err := order(ctx, wish.Reason, wish.Until, nil)
 			if err != nil {
 				return nil, err
 			}
 			after, err := w.do(ctx, in.Name, o)
-			return &document[status.Server]{after}, err
+			return documented(after), err
 		})
 	}
 	add(s, h, wishRoute("resume", "Take a suspended or stopped server back", "Idempotent."),
-		func(ctx context.Context, in *remarkFor) (*document[status.Server], error) {
+		func(ctx context.Context, in *remarkFor) (*serverDocument, error) {
+			if err := s.unchanged(in.Name, in.IfMatch); err != nil {
+				return nil, err
+			}
 			o, err := order(ctx, orZero(in.Body).Reason, nil, nil)
 			if err != nil {
 				return nil, err
 			}
 			after, err := s.standby.Resume(ctx, in.Name, o)
-			return &document[status.Server]{after}, err
+			return documented(after), err
 		})
 }
 
@@ -120,7 +128,7 @@ func (s *Server) serverRoutes(h huma.API) {
 func wishRoute(name, summary, detail string) route {
 	return route{
 		method: http.MethodPost, path: "/servers/{name}/" + name, id: name + "-server", tag: "orders", role: Operator,
-		summary: summary, detail: detail + " Answers at once with the server as it is then.", changes: true, errors: []int{409, 503},
+		summary: summary, detail: detail + " Answers at once with the server as it is then.", changes: true, errors: []int{409, 412, 503},
 	}
 }
 

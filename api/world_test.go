@@ -24,6 +24,7 @@ import (
 type world struct {
 	t       *testing.T
 	standby *fakeStandby
+	agents  *fakeAgents
 	journal *journal.Journal
 	api     *Server
 	socket  string
@@ -44,10 +45,10 @@ func startWorld(t *testing.T, limits Limits) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, standby: newFakeStandby(), journal: j, socket: filepath.Join(dir, "s"), log: &bytes.Buffer{}}
+	w := &world{t: t, standby: newFakeStandby(), agents: &fakeAgents{}, journal: j, socket: filepath.Join(dir, "s"), log: &bytes.Buffer{}}
 	w.logLock = &lockedWriter{w: w.log}
 	w.api, err = New(Config{
-		Standby: w.standby, History: j, Version: "1.2.3", Limits: limits,
+		Standby: w.standby, History: j, Agents: w.agents, Version: "1.2.3", Limits: limits,
 		Log: slog.New(slog.NewTextHandler(w.logLock, nil)),
 	})
 	if err != nil {

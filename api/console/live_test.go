@@ -1,0 +1,141 @@
+package console_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"failoverd/journal"
+	"failoverd/plan"
+)
+
+// seqs are the numbers of the events that the page knows, the newest first.
+func (c *console) seqs() []int64 {
+	c.t.Helper()
+	var list []int64
+	c.do(chromedp.Evaluate(`import("/console/store.js").then((m) => m.state.events.map((e) => e.seq))`, &list, awaitPromise))
+	return list
+}
+
+// An event storm while the connection breaks again and again: each event is there once, in its order.
+func TestEventsOverBreaks(t *testing.T) {
+	c := open(t, desktop, "viewer")
+	const breaks, each = 30, 10
+	var last int64
+	for i := range breaks {
+		var storm []journal.Event
+		for k := range each {
+			storm = append(storm, journal.Event{Kind: "server.storm", Severity: "info", Server: "crm", Message: fmt.Sprintf("gust %d of %d", k, i)})
+		}
+		c.standby.tell(storm[:each/2]...)
+		c.cable.cut()
+		c.standby.tell(storm[each/2:]...)
+		last = c.standby.Snapshot().Seq
+		c.until(fmt.Sprintf(`document.querySelector("[data-seq='%d']")`, last))
+	}
+	got := c.seqs()
+	var want []int64
+	for seq := last; seq > 0; seq-- {
+		want = append(want, seq)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d events, want %d: %v", len(got), len(want), got)
+	}
+}
+
+// What is old does not look new: without a connection the page says since when, greys out, and orders nothing; when it
+// is back, what happened meanwhile is there. A gap is announced. A session that ends shows the door.
+func TestStale(t *testing.T) {
+	c := open(t, phone, "operator")
+	c.cable.unplug(true)
+	c.see("No connection to standby-1 since")
+	c.until(`document.querySelector(".frame.stale") && getComputedStyle(document.querySelector("main")).filter.includes("grayscale")`)
+	c.until(`document.title.startsWith("(?) no connection")`)
+	c.until(`[...document.querySelectorAll(".actions button")].every((b) => b.getAttribute("aria-disabled") === "true")`)
+	c.see("no connection")
+	c.axe("no connection")
+	c.picture("stale")
+	c.click(`[data-action="suspend"]`)
+	if ask[bool](c, `Boolean(document.querySelector("dialog"))`) {
+		t.Error("an order can be given without a connection")
+	}
+	c.standby.dies("pbx", true)
+	c.cable.unplug(false)
+	c.see("standby-1 stands in for pbx since")
+	c.see("pbx has failed: 15 pings missed")
+	c.until(`!document.querySelector(".stale")`)
+
+	c.do(chromedp.Evaluate(`window.fetch = ((real) => { let told = false; return (url, o) => {
+		if (told || !String(url).endsWith("/events/stream")) return real(url, o);
+		told = true;
+		return Promise.resolve(new Response("id: 41\nevent: reset\ndata: {\"oldest_seq\":42}\n\n"));
+	}; })(window.fetch)`, nil))
+	c.cable.cut()
+	c.see("Events are missing here: those before number 42 are no longer kept.")
+
+	if err := c.standby.journal.RevokeToken(t.Context(), "tok_operator", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	c.do(chromedp.WaitVisible("#token"))
+	if shown := ask[string](c, `document.body.innerText`); len(shown) > 400 {
+		t.Errorf("behind the door: %s", shown)
+	}
+}
+
+// The history with its filters, page by page; the filters stand in the address.
+func TestHistory(t *testing.T) {
+	c := open(t, desktop, "viewer")
+	var many []journal.Event
+	for i := range 250 {
+		many = append(many, journal.Event{Kind: "server.counted", Severity: "info", Server: []string{"pbx", "crm"}[i%2], Message: fmt.Sprintf("event %d", i), Reason: "to be counted"})
+	}
+	c.standby.tell(many...)
+	c.do(chromedp.Evaluate(`location.hash = "#/events?server=crm"`, nil))
+	c.see("event 249")
+	c.until(`document.querySelectorAll(".history [data-seq]").length === 100`)
+	if shown := ask[int](c, `[...document.querySelectorAll(".history .about")].filter((e) => e.textContent !== "crm").length`); shown != 0 {
+		t.Errorf("%d events of others", shown)
+	}
+	c.axe("the history")
+	c.click(`.history > p button`)
+	c.until(`document.querySelectorAll(".history [data-seq]").length === 125`)
+	c.see("event 1 to be counted")
+	c.do(chromedp.SetValue(`.history .bar label:nth-of-type(2) select`, "takeover.*"), chromedp.Evaluate(`document.querySelector(".history .bar label:nth-of-type(2) select").dispatchEvent(new Event("change", {bubbles: true}))`, nil))
+	c.see("Nothing of this has happened.")
+	c.until(`location.hash.includes("kind=takeover")`)
+}
+
+// The chart draws what is recorded, marks the losses, and says the same in words. The run-book shows times, and a
+// replication how far it has come.
+func TestChartAndProgress(t *testing.T) {
+	c := open(t, desktop, "operator")
+	if err := c.standby.record("pbx"); err != nil {
+		t.Fatal(err)
+	}
+	c.do(chromedp.Reload())
+	c.see("Yes, all 3.")
+	c.until(`document.querySelector(".plot canvas")`)
+	c.see("1740 pings, 9 lost (0.52 %)")
+	c.see("steps with losses")
+	drawn := ask[bool](c, `(() => { const v = document.querySelector(".plot canvas"); const d = v.getContext("2d").getImageData(0, 0, v.width, v.height).data; let red = 0, blue = 0;
+		for (let i = 0; i < d.length; i += 4) { if (d[i+3] > 200 && d[i] > 150 && d[i+1] < 90) red++; if (d[i+3] > 200 && d[i+2] > 150 && d[i] < 90) blue++; } return red > 20 && blue > 100; })()`)
+	if !drawn {
+		t.Error("the chart has no line, or no losses")
+	}
+	c.axe("a chart")
+	c.picture("chart")
+	r, err := c.standby.Replicate(t.Context(), "pbx", "replicate-from-live", orderOf("bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, left := 43.0, 75.0
+	c.standby.progress(r.ID, plan.Progress{Step: "copy", Phase: "data", Object: "public.calls", Done: 300 << 20, Total: 700 << 20, Rows: 51234, Rate: 5 << 20, Percent: &half, Remaining: &left})
+	c.do(chromedp.Evaluate(fmt.Sprintf(`location.hash = "#/operations/%s"`, r.ID), nil))
+	c.see("43 %, data public.calls: 300 MiB of 700 MiB, 51\u202f234 rows, 5.0 MiB/s, about 1 min 15 s left")
+	c.see("Asked for by")
+	c.axe("a replication")
+	c.picture("replication")
+}

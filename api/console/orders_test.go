@@ -1,0 +1,343 @@
+package console_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/google/go-cmp/cmp"
+
+	"failoverd/plan"
+	"failoverd/status"
+)
+
+// opens opens the dialog of an action, and waits until the standby has been asked what it would do. On a busy machine
+// the page may just then know nothing fresh: what cannot be ordered in that moment is clicked again.
+func (c *console) opens(action string) {
+	c.t.Helper()
+	button := fmt.Sprintf(`.actions [data-action=%q]`, action)
+	for {
+		c.until(fmt.Sprintf(`document.querySelector('%s:not([aria-disabled=true])')`, button))
+		c.click(button)
+		if ask[bool](c, `Boolean(document.querySelector("dialog"))`) {
+			break
+		}
+	}
+	c.asked()
+}
+
+// orders clicks the button that gives the order, once it can be given.
+func (c *console) orders() {
+	c.t.Helper()
+	for {
+		c.until(`document.querySelector("dialog [data-do]:not([aria-disabled=true])")`)
+		c.click(`dialog [data-do]`)
+		if ask[bool](c, `!document.querySelector("dialog [data-do]:not([aria-disabled=true])") || Boolean(document.querySelector("dialog .problem"))`) {
+			return
+		}
+	}
+}
+
+// asked waits until the open dialog shows what the standby has answered.
+func (c *console) asked() {
+	c.t.Helper()
+	c.until(`document.querySelector("dialog[open]") && !document.querySelector("dialog").innerText.includes("Asking the standby")`)
+	c.until(`document.activeElement.classList.contains("cancel")`)
+}
+
+// closed waits until no dialog is open.
+func (c *console) closed() {
+	c.t.Helper()
+	c.until(`!document.querySelector("dialog")`)
+}
+
+// on goes to the page of a server.
+func (c *console) on(server string) {
+	c.t.Helper()
+	c.do(chromedp.Evaluate(fmt.Sprintf(`location.hash = "#/servers/%s"`, server), nil))
+	c.until(fmt.Sprintf(`document.querySelector(".details h2")?.textContent.startsWith(%q)`, server))
+}
+
+// carriedOut compares the orders that have reached the standby.
+func (c *console) carriedOut(want ...string) {
+	c.t.Helper()
+	if diff := cmp.Diff(want, c.standby.done(), equalEmpty()); diff != "" {
+		c.t.Errorf("carried out (-want +got):\n%s", diff)
+	}
+}
+
+// equalEmpty lets no list and an empty one be the same.
+func equalEmpty() cmp.Option {
+	return cmp.FilterValues(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 }, cmp.Comparer(func(_, _ []string) bool { return true }))
+}
+
+// alive is what the standby says of a failover while the primary answers.
+func alive() status.Preview {
+	return status.Preview{
+		Refused: true, Skips: []string{"witnesses"},
+		Steps: []plan.Shown{{Name: "probe", Title: "Probe the address", Will: "ask by ARP", Blocked: true}, {Name: "assume", Title: "Assume 192.168.11.1/24", Will: "add it to eth0"}},
+		Checks: []status.Check{
+			{Name: "primary-alive", Result: "critical", Value: "192.168.11.1 answers pings (last 0.4 ms, 1 s ago)", Limit: "no answer", Help: "failoverd show pbx", Accept: "primary-alive"},
+			{Name: "probe", Result: "critical", Value: "192.168.11.1 is in use by 02:fa:00:00:00:05", Limit: "no answer to an ARP probe", Help: "failoverd explain pbx", Accept: "address-in-use"},
+		},
+	}
+}
+
+// The main tasks by mouse: suspend, resume, take over a server that lives, watch it, release it.
+func TestTasksByMouse(t *testing.T) {
+	for name, s := range map[string]screen{"desktop": desktop, "midnight": midnight} {
+		t.Run(name, func(t *testing.T) {
+			c := open(t, s, "operator")
+			c.on("pbx")
+			c.opens("suspend")
+			c.see("While it is suspended, pbx is not pinged, and standby-1 does not take it over.")
+			c.click(`dialog input[value="7200"]`)
+			c.see("Suspend pbx for 2 h?")
+			c.do(chromedp.SendKeys(`dialog .field input`, "new disk"))
+			c.picture("suspend-" + name)
+			c.orders()
+			c.closed()
+			c.see("Suspended by alice; no takeover will happen")
+			c.see("it is suspended already")
+			if v := c.standby.find("pbx"); v.Suspension == nil || v.Suspension.Reason != "new disk" || v.Suspension.By != "alice" {
+				t.Errorf("the suspension: %+v", v.Suspension)
+			}
+			c.opens("resume")
+			c.orders()
+			c.closed()
+			c.see("The primary serves")
+			c.carriedOut("suspend pbx", "resume pbx")
+
+			c.standby.preview("takeover", alive())
+			c.opens("failover")
+			c.see("pbx is alive. Take it over anyway?")
+			c.see("Two hosts would use the address unless pbx is shut down first.")
+			c.see("CALLS on standby-1 is as of")
+			c.see("Until it is released, nobody stands in for crm, web.")
+			c.axe("failover")
+			c.click(`dialog [data-do="failover"]`) // Neither accepted nor typed.
+			c.see("each risk has to be accepted")
+			for _, box := range []string{"1", "2"} {
+				c.click(`dialog .accept label:nth-of-type(` + box + `) input`)
+			}
+			c.see("type pbx")
+			c.do(chromedp.SendKeys(`dialog .typed`, "crm"))
+			c.click(`dialog [data-do="failover"]`)
+			c.carriedOut("suspend pbx", "resume pbx")
+			c.do(chromedp.SendKeys(`dialog .typed`, kb.Backspace+kb.Backspace+kb.Backspace+"pbx"))
+			c.until(`document.querySelector("[data-do=failover]").getAttribute("aria-disabled") !== "true"`)
+			c.picture("failover-" + name)
+			c.until(`!document.querySelector("[data-do=failover][aria-disabled=true]")`)
+			c.do(chromedp.Evaluate(`{ const b = document.querySelector("[data-do=failover]"); b.click(); b.click(); }`, nil))
+			c.closed()
+			c.until(`location.hash === "#/operations/takeover-1"`)
+			c.see("Takeover of pbx")
+			c.see("Assume 192.168.11.1/24")
+			c.see("running")
+			c.axe("an operation")
+			c.picture("operation-" + name)
+			c.standby.ends("pbx", plan.Succeeded)
+			c.until(`document.querySelector(".result").innerText.includes("succeeded")`)
+			c.see("standby-1 stands in for pbx since")
+			c.carriedOut("suspend pbx", "resume pbx", "failover pbx")
+
+			c.on("pbx")
+			c.opens("release")
+			c.see("Stop serving pbx from standby-1?")
+			c.see("Nothing is copied back")
+			c.do(chromedp.SendKeys(`dialog .typed`, "pbx"))
+			c.orders()
+			c.until(`location.hash === "#/operations/release-2"`)
+			c.standby.ends("pbx", plan.Succeeded)
+			c.until(`!document.querySelector(".banner")`)
+			c.carriedOut("suspend pbx", "resume pbx", "failover pbx", "release pbx")
+		})
+	}
+}
+
+// keys presses keys, one after the other, wherever the focus is.
+func (c *console) keys(keys ...string) {
+	c.t.Helper()
+	for _, k := range keys {
+		c.do(chromedp.KeyEvent(k))
+	}
+}
+
+// tabTo presses the tabulator until the focus is on what the selector names.
+func (c *console) tabTo(selector string) {
+	c.t.Helper()
+	for range 80 {
+		if ask[bool](c, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)) {
+			if ask[string](c, `getComputedStyle(document.activeElement).outlineStyle`) == "none" {
+				c.t.Errorf("nobody sees that the focus is on %s", selector)
+			}
+			return
+		}
+		c.keys(kb.Tab)
+	}
+	c.t.Fatalf("the keyboard does not lead to %s", selector)
+}
+
+// The same by keyboard alone, from the door on. Cancel has the focus, Enter in a field orders nothing, Escape closes,
+// and the focus comes back to where it was.
+func TestTasksByKeyboard(t *testing.T) {
+	for name, s := range map[string]screen{"night": night, "phone": phone} {
+		t.Run(name, func(t *testing.T) {
+			c := open(t, s, "operator")
+			c.standby.preview("takeover", alive())
+			c.tabTo(`.list a[href="#/servers/crm"]`)
+			c.keys(kb.Enter)
+			c.until(`document.querySelector(".details h2").textContent.startsWith("crm")`)
+			c.tabTo(`[data-action="resume"]`) // What is not possible can be reached, and read.
+			c.keys(kb.Enter)
+			c.tabTo(`[data-action="failover"]`)
+			c.keys(kb.Enter)
+			c.asked()
+			c.keys(kb.Escape)
+			c.closed()
+			c.until(`document.activeElement.dataset.action === "failover"`)
+			c.keys(kb.Enter)
+			c.asked()
+			c.keys(kb.Enter) // Cancel has the focus.
+			c.closed()
+			c.keys(kb.Enter)
+			c.asked()
+			c.tabTo(`dialog .accept label:nth-of-type(1) input`)
+			c.keys(" ", kb.Tab, " ")
+			c.tabTo(`dialog .typed`)
+			c.keys("c", "r", "m", kb.Enter)
+			c.until(`document.querySelector("[data-do=failover]").getAttribute("aria-disabled") !== "true"`)
+			c.carriedOut()
+			c.tabTo(`dialog [data-do="failover"]`)
+			c.keys(kb.Enter)
+			c.until(`location.hash === "#/operations/takeover-1"`)
+			c.carriedOut("failover crm")
+			c.tabTo(`[data-action="cancel"]`)
+			c.keys(kb.Enter)
+			c.asked()
+			c.see("What it has done is undone, the last step first.")
+			c.tabTo(`dialog [data-do="cancel"]`)
+			c.keys(kb.Enter)
+			c.closed()
+			c.until(`document.querySelector(".result").innerText.includes("undone")`)
+			c.carriedOut("failover crm", "cancel takeover-1")
+		})
+	}
+}
+
+// What would make an order happen that nobody meant, or happen twice: a state that changed meanwhile, a double click,
+// the back button, an answer that is lost, an operation that runs already.
+func TestNothingHappensTwice(t *testing.T) {
+	c := open(t, desktop, "operator")
+	c.on("pbx")
+	c.opens("failover")
+	c.do(chromedp.SendKeys(`dialog .typed`, "pbx"))
+	c.standby.change("pbx", "server.suspect", "warning", "pbx is suspect", func(v *status.Server) { v.State, v.Health = "Suspect", "suspect" })
+	c.orders()
+	c.see("Nothing was changed. Pbx has changed since you looked: it is Suspect, standing by; nothing was done.")
+	c.carriedOut()
+	c.until(`document.querySelector("dialog .typed")?.value === ""`)
+
+	c.do(chromedp.Evaluate(`history.back()`, nil))
+	c.closed()
+	c.do(chromedp.Evaluate(`history.forward()`, nil))
+	c.until(`document.querySelector(".details h2")?.textContent.startsWith("pbx")`)
+	c.carriedOut()
+
+	gate := make(chan struct{})
+	c.standby.mu.Lock()
+	c.standby.block = gate
+	c.standby.mu.Unlock()
+	c.opens("replicate-from-live")
+	c.until(`document.querySelector("dialog [data-do]:not([aria-disabled=true])")`)
+	c.do(chromedp.Evaluate(`{ const b = document.querySelector("dialog [data-do]"); b.click(); b.click(); b.click(); }`, nil))
+	c.see("Ordering …")
+	c.do(chromedp.Evaluate(`document.querySelector("dialog [data-do]").click()`, nil))
+	close(gate)
+	c.until(`location.hash === "#/operations/replicate-from-live-1"`)
+	c.carriedOut("replicate-from-live pbx")
+
+	// Somebody else's operation began after the dialog was opened.
+	c.on("crm")
+	c.opens("failover")
+	if _, err := c.standby.Failover(t.Context(), "crm", status.Order{By: plan.Actor{Kind: "user", Name: "bob"}}); err != nil {
+		t.Fatal(err)
+	}
+	c.do(chromedp.SendKeys(`dialog .typed`, "crm"))
+	c.orders()
+	c.see("Nothing was changed. Crm has changed since you looked")
+	c.keys(kb.Escape)
+	c.closed()
+	c.see("the standby stands in alreadyoperation takeover-2 is running")
+	c.carriedOut("replicate-from-live pbx", "failover crm")
+
+	// The answer is lost: it is not known what became of the order, and it cannot be sent again from here.
+	c.on("web")
+	c.opens("suspend")
+	c.standby.mu.Lock()
+	c.standby.block = make(chan struct{})
+	hold := c.standby.block
+	c.standby.mu.Unlock()
+	c.do(chromedp.Evaluate(`window.fetch = ((real) => (url, o) => o?.method === "POST" ? real(url, o).then(() => { throw new TypeError("cut"); }) : real(url, o))(window.fetch)`, nil))
+	c.orders()
+	close(hold)
+	c.see("It is not known whether the order has arrived")
+	c.click(`dialog [data-do="suspend"]`)
+	c.keys(kb.Escape)
+	c.closed()
+	c.carriedOut("replicate-from-live pbx", "failover crm", "suspend web")
+}
+
+// To live: both hosts, the direction, what is newer there and lost; a check that nothing overrides; the test alert.
+func TestDialogs(t *testing.T) {
+	c := open(t, night, "operator")
+	c.on("pbx")
+	c.standby.preview(status.ToLive, status.Preview{
+		Refused: true, Steps: []plan.Shown{},
+		Checks: []status.Check{{Name: "overwrite-newer", Result: "critical", Value: "pbx holds 11 rows that are newer", Limit: "nothing newer", Accept: status.OverwriteNewer}},
+		Crossings: []status.Crossing{{
+			Catalog: "CALLS", Engine: "postgres", From: "standby-1", FromName: "pbx_CALLS", To: "pbx", ToName: "CALLS", Bytes: 734003200, Tables: 41,
+			Overwrites: "CALLS on pbx, 701 MiB", Newer: []status.Newer{{Table: "public.calls", Rows: 11, Detail: "written since the last copy"}}, Problems: []string{},
+		}},
+	})
+	c.opens(status.ToLive)
+	c.see("Overwrite pbx with standby-1's data?")
+	c.see("Newer on pbx than what comes:")
+	c.see("public.calls: 11 rows written since the last copy")
+	if direction := ask[string](c, `document.querySelector(".direction").textContent`); direction != "standby-1 → topbx" && !strings.HasPrefix(direction, "standby-1") {
+		t.Errorf("the direction: %q", direction)
+	}
+	c.axe("to live")
+	c.picture("to-live")
+	c.click(`dialog .accept input`)
+	c.do(chromedp.SendKeys(`dialog .typed`, "pbx"))
+	c.orders()
+	c.until(`location.hash === "#/operations/replicate-to-live-1"`)
+	if r, _ := c.standby.Operation(t.Context(), "replicate-to-live-1"); !slices.Equal(r.Accept, []string{status.OverwriteNewer}) {
+		t.Errorf("accepted: %v", r.Accept)
+	}
+	c.standby.ends("pbx", plan.Succeeded)
+
+	c.on("crm")
+	c.standby.preview(status.RollBack, status.Preview{Refused: true, Steps: []plan.Shown{}, Checks: []status.Check{{Name: "previous", Result: "critical", Value: "the copy before is damaged", Limit: "whole"}}})
+	c.opens("rollback")
+	c.see("This cannot be overridden.")
+	c.do(chromedp.SendKeys(`dialog .typed`, "crm"))
+	c.click(`dialog [data-do="rollback"]`)
+	c.see("previous cannot be overridden")
+	c.keys(kb.Escape)
+	c.closed()
+	c.opens("stop")
+	c.orders()
+	c.closed()
+	c.do(chromedp.Evaluate(`[...document.querySelectorAll("nav button")].find((b) => b.textContent.startsWith("Test alert")).click()`, nil))
+	c.asked()
+	c.orders()
+	c.see("ops@example.com: the mail server took it.")
+	c.see("not sent: 535 authentication failed. The user name or the password is wrong.")
+	c.axe("a test alert")
+	c.carriedOut("replicate-to-live pbx", "stop crm", "test-alert ")
+}

@@ -1,0 +1,118 @@
+package console_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// axe fails the test if axe-core finds something serious or critical in what the page shows now.
+func (c *console) axe(what string) {
+	c.t.Helper()
+	source, err := os.ReadFile("testdata/axe.min.js")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.do(chromedp.Evaluate(string(source), nil))
+	var found []string
+	c.do(chromedp.Evaluate(`axe.run(document, {resultTypes: ["violations"]}).then((r) => r.violations
+		.filter((v) => v.impact === "serious" || v.impact === "critical")
+		.map((v) => v.impact + " " + v.id + ": " + v.nodes.map((n) => n.html.slice(0, 160) + " " + n.failureSummary).join(" | ")))`,
+		&found, awaitPromise))
+	for _, f := range found {
+		c.t.Errorf("axe, %s: %s", what, f)
+	}
+	if wide := ask[bool](c, `document.documentElement.scrollWidth > innerWidth`); wide {
+		c.t.Errorf("%s: the page is wider than the screen: %s", what, ask[string](c, widest))
+	}
+}
+
+// widest names what sticks out at the right.
+const widest = `[...document.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 5).map((e) => e.tagName + "." + e.className).join(", ")`
+
+func TestSignIn(t *testing.T) {
+	for name, s := range map[string]screen{"desktop": desktop, "night": night, "phone": phone, "midnight": midnight} {
+		t.Run(name, func(t *testing.T) {
+			c := open(t, s, "")
+			c.do(chromedp.WaitVisible("#token"))
+			c.do(chromedp.SendKeys("#token", "fvt_wrong\r"))
+			c.see("Not signed in: the token is not known.")
+			c.axe("the door, a wrong token")
+			c.signIn(c.token("viewer"))
+			c.see("alice (viewer)")
+			c.see("alice may only look (viewer); this needs an operator")
+			if kept := ask[string](c, `JSON.stringify(localStorage) + document.cookie + JSON.stringify(sessionStorage)`); strings.Contains(kept, "fvt_") || strings.Contains(kept, "failoverd=") {
+				t.Errorf("a script can read: %s", kept)
+			}
+			c.do(chromedp.Evaluate(`[...document.querySelectorAll("button")].find((b) => b.textContent === "Sign out").click()`, nil))
+			c.do(chromedp.WaitVisible("#token"))
+			c.do(chromedp.Reload(), chromedp.WaitVisible("#token"))
+		})
+	}
+}
+
+// The three answers, the banner and the details, as they are while all is well, while nobody serves, while the standby
+// stands in; in every size and theme.
+func TestOverview(t *testing.T) {
+	for name, s := range map[string]screen{"desktop": desktop, "night": night, "phone": phone, "midnight": midnight} {
+		t.Run(name, func(t *testing.T) {
+			c := open(t, s, "operator")
+			c.see("Each server its own.")
+			c.see("Yes, all 3.")
+			c.picture("well-" + name)
+			c.standby.dies("crm", false)
+			c.see("crm: nobody.")
+			c.see("2 of 3. Not: crm.")
+			c.see("DOWN, and nobody serves")
+			c.until(`document.title.startsWith("(!1) crm: DOWN")`)
+			c.standby.dies("pbx", true)
+			c.see("standby-1 stands in for pbx since")
+			c.see("Not protected: pbx itself; crm, web.")
+			c.see("repair pbx, then release it")
+			if n := ask[int](c, `document.querySelectorAll(".banner button, .banner [aria-label*=lose]").length`); n != 0 {
+				t.Errorf("%d ways to dismiss the banner", n)
+			}
+			c.do(chromedp.Evaluate(`location.hash = "#/servers/pbx"`, nil))
+			c.see("standby-1 has written since the takeover")
+			c.see("Stop\nrelease it first")
+			c.axe("standing in")
+			c.picture("standing-in-" + name)
+		})
+	}
+}
+
+// At 200 % text on a desktop, nothing is lost or has to be scrolled sideways.
+func TestLargeText(t *testing.T) {
+	c := open(t, desktop, "operator")
+	c.standby.dies("pbx", true)
+	c.see("standby-1 stands in for pbx")
+	c.do(chromedp.Evaluate(`document.documentElement.style.fontSize = "200%"`, nil))
+	c.axe("200 % text")
+	c.do(chromedp.Evaluate(`document.documentElement.style.fontSize = ""`, nil),
+		emulation.SetDeviceMetricsOverride(desktop.width/2, desktop.height/2, 2, false))
+	c.axe("zoomed to 200 %")
+	c.picture("large-text")
+}
+
+// What a first look costs to load.
+func TestWeight(t *testing.T) {
+	c := open(t, desktop, "viewer")
+	c.see("Yes, all 3.")
+	total := ask[int](c, `[...performance.getEntriesByType("resource"), ...performance.getEntriesByType("navigation")]
+		.filter((e) => !e.name.includes("/stream")).reduce((n, e) => n + e.transferSize, 0)`)
+	files := ask[int](c, `performance.getEntriesByType("resource").length`)
+	if total > 300_000 || total < 50_000 {
+		t.Errorf("the overview loads %d bytes", total)
+	}
+	t.Logf("the overview loads %d bytes in %d requests", total, files)
+	if elsewhere := ask[string](c, `performance.getEntriesByType("resource").map((e) => e.name).filter((n) => !n.startsWith(location.origin)).join(" ")`); elsewhere != "" {
+		t.Errorf("from elsewhere: %s", elsewhere)
+	}
+	if n := ask[int](c, fmt.Sprintf(`document.querySelectorAll(%q).length`, "[style]")); n != 0 {
+		t.Logf("%d elements have styles that scripts have set", n)
+	}
+}
