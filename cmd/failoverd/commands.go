@@ -22,6 +22,7 @@ A server is down right now?  failoverd status`,
   failoverd explain DEMOSERVER        why the last decision was taken
   failoverd failover DEMOSERVER       take over now
   failoverd release DEMOSERVER        stop standing in
+  failoverd replicate from-live DEMOSERVER   copy its databases now
   failoverd help exit-codes           what scripts can rely on`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,14 +54,14 @@ A server is down right now?  failoverd status`,
 	}
 	add("look",
 		p.statusCommand(), p.showCommand(), p.eventsCommand(), p.explainCommand(),
-		p.operationsCommand(), p.operationCommand(), p.auditCommand())
+		p.filesCommand(), p.operationsCommand(), p.operationCommand(), p.agentsCommand(), p.auditCommand())
 	add("order",
-		p.failoverCommand(), p.releaseCommand(),
+		p.failoverCommand(), p.releaseCommand(), p.replicateCommand(),
 		p.suspendCommand(), p.resumeCommand(), p.stopCommand())
 	add("set",
-		p.configCommand(), p.reloadCommand(), p.testAlertCommand(), p.tokenCommand())
+		p.configCommand(), p.reloadCommand(), p.testAlertCommand(), p.selftestCommand(), p.discoverCommand(), p.pairCommand(), p.tokenCommand())
 
-	add("daemon", p.serveCommand(), p.labCommand(), p.versionCommand())
+	add("daemon", p.serveCommand(), p.agentCommand(), p.labCommand(), p.versionCommand())
 	root.AddCommand(p.labServiceCommand())
 	root.AddCommand(exitCodesTopic())
 	root.SetHelpCommandGroupID("daemon")

@@ -98,6 +98,9 @@ that the file is another host's.`,
 // against this host's interfaces.
 func loadHere(file string, elsewhere bool) (*config.Config, error) {
 	c, err := config.Load(file)
+	if err == nil {
+		err = replicable(c)
+	}
 	if err != nil || elsewhere {
 		return c, err
 	}

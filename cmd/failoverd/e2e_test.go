@@ -76,7 +76,7 @@ type killer struct {
 
 func (k *killer) Commit(ctx context.Context, b journal.Batch) ([]journal.Event, error) {
 	k.armed = k.armed || len(b.Operations) > 0
-	if !k.armed || len(b.Operations)+len(b.Facts) == 0 {
+	if !k.armed || len(b.Operations)+len(b.Facts)+len(b.Copies) == 0 {
 		return k.Journal.Commit(ctx, b)
 	}
 	k.left--

@@ -19,29 +19,34 @@ import (
 // primaryAlive is the check that fails while the primary answers pings.
 const primaryAlive = "primary-alive"
 
-// order is an operation that an operator asks for: failover or release.
+// addressInUse is the check that fails while another host has the address.
+const addressInUse = "address-in-use"
+
+// order is an operation that an operator asks for.
 type order struct {
 	verb    string // the command
 	kind    string // the operation
+	lines   bool   // --json prints every change, not only the end
 	server  string
 	accept  []string
 	reason  string
 	yes     bool
+	words   []string // what --accept may be, for its completion
 	dryRun  bool
 	noWait  bool
 	timeout string
 	submit  func(ctx context.Context, client *api.Client, o *order) (plan.Record, error)
-	effect  func(s status.Server, standby string) string // what the question says
+	effect  func(s status.Server, standby string, v status.Preview) string // what the question says
 }
 
 // failoverCommand is `failoverd failover`.
 func (p *program) failoverCommand() *cobra.Command {
 	o := &order{
-		verb: "failover", kind: api.Takeover,
+		verb: "failover", kind: api.Takeover, words: []string{primaryAlive, addressInUse, status.DataLoss},
 		submit: func(ctx context.Context, c *api.Client, o *order) (plan.Record, error) {
 			return c.Failover(ctx, o.server, o.reason, o.accept)
 		},
-		effect: func(s status.Server, standby string) string {
+		effect: func(s status.Server, standby string, _ status.Preview) string {
 			if !s.AssumeAddress {
 				return fmt.Sprintf("Take over %s? %s then does its work under its own address.", s.Name, standby)
 			}
@@ -75,7 +80,7 @@ func (p *program) releaseCommand() *cobra.Command {
 		submit: func(ctx context.Context, c *api.Client, o *order) (plan.Record, error) {
 			return c.Release(ctx, o.server, o.reason, o.accept)
 		},
-		effect: func(s status.Server, standby string) string {
+		effect: func(s status.Server, standby string, _ status.Preview) string {
 			if !s.AssumeAddress {
 				return fmt.Sprintf("Release %s? %s stops its stand-in; nobody serves its users until the primary does.", s.Name, standby)
 			}
@@ -98,7 +103,7 @@ The steps are shown as they end. Ctrl-C leaves the client, not the operation.`
 	return cmd
 }
 
-// orderCommand is what failover and release share.
+// orderCommand is what all orders share.
 func (p *program) orderCommand(o *order) *cobra.Command {
 	cmd := &cobra.Command{
 		Args:              names("SERVER", 1, 1),
@@ -107,6 +112,7 @@ func (p *program) orderCommand(o *order) *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the plan and the checks, and change nothing; exit code 5 if it would be refused")
 	f.StringSliceVar(&o.accept, "accept", nil, "go on although the check of this `NAME` fails; the refusal names it (may be repeated)")
+	_ = cmd.RegisterFlagCompletionFunc("accept", cobra.FixedCompletions(o.words, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	f.StringVar(&o.reason, "reason", "", "why, a `TEXT` for the history and the alert")
 	f.BoolVarP(&o.yes, "yes", "y", false, "answer the question with yes, and nothing else")
 	f.BoolVar(&o.noWait, "no-wait", false, "return when the operation has been admitted")
@@ -155,7 +161,7 @@ func (p *program) carryOut(ctx context.Context, client *api.Client, o *order, pa
 		line(p.out, "The %s of %s has begun.  To watch it: failoverd operation watch %s", record.Kind, record.Server, record.ID)
 		return nil
 	}
-	return p.wait(ctx, client, record, patience, false)
+	return p.wait(ctx, client, record, patience, o.lines)
 }
 
 // dryRun shows the plan as it would run now.
@@ -204,10 +210,17 @@ func (p *program) confirm(ctx context.Context, client *api.Client, o *order) err
 	if i < 0 {
 		return p.noServer(o.server, snapshot.Servers)
 	}
-	question := "\n" + plain(o.effect(snapshot.Servers[i], snapshot.Standby.Name))
+	question := "\n" + plain(o.effect(snapshot.Servers[i], snapshot.Standby.Name, preview))
 	wanted := []string{"y", "yes"}
+	danger := o.lossOf(preview, snapshot.Servers[i], snapshot.Standby.Name)
 	if o.kind == api.Takeover && answersPings(preview, o.accept) {
-		question += "\nThe primary ANSWERS PINGS: afterwards two hosts may have one address.\nType the server's name to go on: "
+		danger = "The primary ANSWERS PINGS: afterwards two hosts may have one address"
+	}
+	if danger == "" && o.kind == api.Takeover && slices.Contains(o.accept, status.DataLoss) {
+		danger = "The standby's data is MISSING OR TOO OLD, and the users work on that"
+	}
+	if danger != "" {
+		question += "\n" + plain(danger) + ".\nType the server's name to go on: "
 		wanted = []string{o.server}
 	} else {
 		question += " [y/N] "

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -134,6 +135,22 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// size is a number of bytes: "0 B", "14.2 MiB", "1.2 GiB". It is cut off, never rounded up.
+func size(bytes int64) string {
+	const units = "KMGTPE"
+	if bytes < 1024 {
+		return fmt.Sprintf("%d B", max(bytes, 0))
+	}
+	unit, tenths := 0, bytes*10/1024
+	if bytes > math.MaxInt64/10 {
+		unit, tenths = 1, bytes/1024*10/1024
+	}
+	for tenths >= 10240 {
+		unit, tenths = unit+1, tenths/1024
+	}
+	return fmt.Sprintf("%d.%d %ciB", tenths/10, tenths%10, units[unit])
 }
 
 // joined is a list of names.

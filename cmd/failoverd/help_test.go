@@ -152,6 +152,14 @@ func TestCompletion(t *testing.T) {
 	if !strings.Contains(got.stdout, "op-1\ttakeover of DEMOSERVER, running") {
 		t.Errorf("operations:\n%s", got.stdout)
 	}
+	got = invoke(t, quietDay(), "__complete", "replicate", "to-live", "DEMOSERVER", "--accept", "")
+	if got.stdout != "overwrite-newer\n:4\n" {
+		t.Errorf("words of --accept:\n%s", got.stdout)
+	}
+	got = invoke(t, quietDay(), "__complete", "replicate", "from-live", "")
+	if !strings.Contains(got.stdout, "DEMOSERVER\tOK, standing by\n") {
+		t.Errorf("servers to replicate:\n%s", got.stdout)
+	}
 	got = invokeAt(t, "/nonexistent/s", "__complete", "show", "")
 	if got.stdout != ":4\n" {
 		t.Errorf("without a daemon: %q", got.stdout)

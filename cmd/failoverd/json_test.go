@@ -23,6 +23,7 @@ func bare() *fakeDaemon {
 		records:  []plan.Record{{ID: "op-1", State: plan.Succeeded}},
 		mails:    []status.TestMail{{OK: true}},
 		tokens:   []api.Token{{ID: "grafana"}},
+		agents:   []status.Agent{{}},
 	}
 }
 
@@ -32,8 +33,9 @@ func TestJSONKeys(t *testing.T) {
 	for _, args := range []string{
 		"status", "show DEMOSERVER", "explain DEMOSERVER", "events", "audit", "operations", "operation watch op-1", "operation cancel op-1",
 		"failover DEMOSERVER --dry-run", "failover DEMOSERVER --yes", "failover DEMOSERVER --yes --no-wait", "release DEMOSERVER --yes",
+		"replicate from-live DEMOSERVER --yes --no-wait", "replicate to-live DEMOSERVER --dry-run",
 		"suspend DEMOSERVER --reason x", "resume DEMOSERVER", "stop DEMOSERVER", "test-alert", "reload",
-		"token list", "token create grafana --role viewer", "token revoke grafana", "version",
+		"agents", "discover 192.168.11.1", "agent config check testdata/agent.yaml", "agent config check testdata/agent-bad.yaml", "token list", "token create grafana --role viewer", "token revoke grafana", "version",
 		"config check --elsewhere testdata/good.yaml", "config check testdata/bad.yaml",
 	} {
 		t.Run(args, func(t *testing.T) {

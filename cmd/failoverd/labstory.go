@@ -64,7 +64,7 @@ func (t *teller) open(ctx context.Context) (err error) {
 		return err
 	}
 	t.say("failoverd runs on the standby, process %d, on %s", t.daemon.PID(), t.s.ConfigFile())
-	t.say("API on the standby: unix socket %s and https://%s:8443", t.s.Socket(), site.StandbyAddress)
+	t.say("API on the standby: unix socket %s; console: https://%s:8443/", t.s.Socket(), site.StandbyAddress)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -17,9 +18,9 @@ func (p *program) operationsCommand() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "operations",
-		Short: "Takeovers and releases, the newest first",
-		Long: `Lists takeovers and releases: what runs now and what came of the earlier ones,
-who asked for each and why.`,
+		Short: "Takeovers, releases and replications, the newest first",
+		Long: `Lists takeovers, releases and replications: what runs now and what came of the
+earlier ones, who asked for each and why.`,
 		Example: `  failoverd operations
   failoverd operations --server DEMOSERVER --json | jq '.operations[0]'`,
 		Args: names("", 0, 0),
@@ -58,8 +59,13 @@ func (p *program) writeOperations(w io.Writer, colours palette, records []plan.R
 	t.row("ID", "KIND", "SERVER", "STATE", "STARTED", "TOOK", "BY", "REASON")
 	for _, r := range records {
 		took := "runs"
-		if r.Ended != nil {
+		switch {
+		case r.Ended != nil:
 			took = duration(r.Ended.Sub(r.Started))
+		case r.State == plan.Queued:
+			took = "waits"
+		case r.Progress != nil && r.Progress.Percent != nil:
+			took = fmt.Sprintf("runs, %s at %.0f %%", r.Progress.Step, *r.Progress.Percent)
 		}
 		why := r.Reason
 		if r.Error != "" {

@@ -4,17 +4,14 @@ import (
 	"fmt"
 	"io"
 
+	"failoverd/api"
 	"failoverd/plan"
 	"failoverd/status"
 )
 
 // writePreview prints a plan that has not run.
 func (p *program) writePreview(w io.Writer, colours palette, v status.Preview) {
-	passive := "taken over"
-	if v.Kind == "release" {
-		passive = "released"
-	}
-	line(w, "If %s were %s now (%s):", v.Server, passive, p.stamp(v.At))
+	line(w, "If %s were %s now (%s):", v.Server, passive(v.Kind), p.stamp(v.At))
 	t := table{indent: "  "}
 	for i, s := range v.Steps {
 		result := cell{"ok", green}
@@ -27,6 +24,7 @@ func (p *program) writePreview(w io.Writer, colours palette, v status.Preview) {
 		t.add(cell{text: fmt.Sprint(i + 1)}, cell{s.Name, bold}, cell{text: willOf(s)}, result)
 	}
 	t.write(w, colours)
+	writeCrossings(w, colours, v.Crossings)
 	if len(v.Skips) > 0 {
 		line(w, "Your order skips:")
 		for _, s := range v.Skips {
@@ -55,4 +53,48 @@ func willOf(s plan.Shown) string {
 		text += "; " + limited(s.Value, s.Limit)
 	}
 	return text
+}
+
+// passive is what would have been done to a server.
+func passive(kind string) string {
+	switch kind {
+	case api.Release:
+		return "released"
+	case status.RollBack:
+		return "rolled back"
+	case status.FromLive:
+		return "replicated from live"
+	case status.ToLive:
+		return "replicated to live"
+	}
+	return "taken over"
+}
+
+// writeCrossings prints what goes where, what is replaced there and what is newer there.
+func writeCrossings(w io.Writer, colours palette, crossings []status.Crossing) {
+	for i, c := range crossings {
+		if i == 0 || c.From != crossings[i-1].From || c.To != crossings[i-1].To {
+			line(w, "%s --> %s", c.From, c.To)
+		}
+		line(w, "  %s (%s): %s, %s --> %s", c.Catalog, c.Engine, c.FromName, amount(c.Tables, c.Bytes), c.ToName)
+		if c.Overwrites == "" {
+			line(w, "    replaces nothing: there is no %s yet", c.ToName)
+		} else {
+			line(w, "    replaces %s, which is kept as previous", c.Overwrites)
+		}
+		for _, n := range c.Newer {
+			rows := "rows not counted"
+			if n.Rows >= 0 {
+				rows = count(int(n.Rows), "row", "rows")
+			}
+			text := fmt.Sprintf("NEWER there: %s, %s", n.Table, rows)
+			if n.Detail != "" {
+				text += " (" + n.Detail + ")"
+			}
+			fmt.Fprintln(w, "    "+colours.paint(red, plain(text)))
+		}
+		for _, problem := range c.Problems {
+			fmt.Fprintln(w, "    "+colours.paint(yellow, plain(problem)))
+		}
+	}
 }

@@ -113,11 +113,13 @@ func TestQuestion(t *testing.T) {
 		{"alive, name typed", alive(), "failover DEMOSERVER --accept primary-alive", "Type the server's name to go on: ", "DEMOSERVER", exitDone, 1},
 		{"alive, yes typed", alive(), "failover DEMOSERVER --accept primary-alive", "The primary ANSWERS PINGS", "y", exitDeclined, 0},
 		{"alive, wrong case", alive(), "failover DEMOSERVER", "Type the server's name", "demoserver", exitDeclined, 0},
+		{"without data, yes typed", quietDay(), "failover DEMOSERVER --accept data-loss", "The standby's data is MISSING OR TOO OLD", "y", exitDeclined, 0},
+		{"without data, name typed", quietDay(), "failover DEMOSERVER --accept data-loss", "Type the server's name", "DEMOSERVER", exitDone, 1},
 		{"accepted but not shown", quietDay(), "failover DEMOSERVER --accept primary-alive", "Type the server's name", "y", exitDeclined, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			term := openTerminal(t)
-			exit := term.sit(context.Background(), t, c.d, nil, strings.Fields(c.args)...)
+			exit := term.sit(t.Context(), t, c.d, nil, strings.Fields(c.args)...)
 			term.screen.await(t, c.asked)
 			if orders := ordered(c.d); len(orders) > 0 {
 				t.Errorf("ordered before the answer: %q", orders)
@@ -154,7 +156,7 @@ func TestLeaveQuestion(t *testing.T) {
 // TestNothingToAsk refuses what a check refuses without asking.
 func TestNothingToAsk(t *testing.T) {
 	d, term := badNight(), openTerminal(t)
-	exit := term.sit(context.Background(), t, d, nil, "failover", "DEMOSERVER")
+	exit := term.sit(t.Context(), t, d, nil, "failover", "DEMOSERVER")
 	if code := <-exit; code != exitRefused {
 		t.Errorf("exit %d, want 5", code)
 	}
@@ -167,7 +169,10 @@ func TestNothingToAsk(t *testing.T) {
 // TestNeverAsksWithoutTerminal runs every order that needs a question where
 // nobody can be asked.
 func TestNeverAsksWithoutTerminal(t *testing.T) {
-	for _, args := range []string{"failover DEMOSERVER", "release DEMOSERVER", "failover DEMOSERVER --json", "failover DEMOSERVER --accept primary-alive"} {
+	for _, args := range []string{
+		"failover DEMOSERVER", "release DEMOSERVER", "failover DEMOSERVER --json", "failover DEMOSERVER --accept primary-alive",
+		"replicate from-live DEMOSERVER", "replicate to-live DEMOSERVER --json", "replicate rollback DEMOSERVER",
+	} {
 		d := quietDay()
 		p, stdout, stderr := here(d.serve(t))
 		p.in = strings.NewReader("y\nDEMOSERVER\n")
@@ -186,7 +191,7 @@ func TestNeverAsksWithoutTerminal(t *testing.T) {
 // TestJSONNeverAsks has a terminal and --json: the reader is a program.
 func TestJSONNeverAsks(t *testing.T) {
 	d, term := quietDay(), openTerminal(t)
-	exit := term.sit(context.Background(), t, d, nil, "failover", "DEMOSERVER", "--json")
+	exit := term.sit(t.Context(), t, d, nil, "failover", "DEMOSERVER", "--json")
 	if code := <-exit; code != exitUsage {
 		t.Errorf("exit %d, want 2:\n%s", code, term.screen)
 	}
@@ -212,7 +217,7 @@ Try: failoverd failover DEMOSERVER --yes --accept primary-alive
 func TestWaitingLine(t *testing.T) {
 	d, term := quietDay(), openTerminal(t)
 	d.records = []plan.Record{takeoverIn(plan.Running)}
-	exit := term.sit(context.Background(), t, d, []string{"NO_COLOR", "1"}, "failover", "DEMOSERVER", "--yes", "--timeout", "10m")
+	exit := term.sit(t.Context(), t, d, []string{"NO_COLOR", "1"}, "failover", "DEMOSERVER", "--yes", "--timeout", "10m")
 	term.screen.await(t, "waiting for: assume 192.168.11.1/32 on eth0 (0 s of at most 10 m)")
 	d.change(func() { d.records = []plan.Record{takeoverIn(plan.Succeeded)} })
 	if code := <-exit; code != exitDone {
@@ -233,7 +238,7 @@ func TestColour(t *testing.T) {
 		{[]string{"TERM", "dumb"}, false},
 	} {
 		term := openTerminal(t)
-		exit := term.sit(context.Background(), t, badNight(), c.env, "status")
+		exit := term.sit(t.Context(), t, badNight(), c.env, "status")
 		if code := <-exit; code != exitUncovered {
 			t.Errorf("%q: exit %d, want 4", c.env, code)
 		}

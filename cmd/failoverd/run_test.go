@@ -106,10 +106,20 @@ func TestScreens(t *testing.T) {
 		{"failover", "failover DEMOSERVER --yes"},
 		{"failover-no-wait", "failover DEMOSERVER --yes --no-wait"},
 		{"release", "release DEMOSERVER --yes"},
+		{"replicate-no-terminal", "replicate to-live DEMOSERVER --reason repaired"},
+		{"replicate", "replicate"},
 		{"suspend", "suspend VM2 --reason patches --for 2h"},
 		{"resume", "resume VM2"},
 		{"stop", "stop VM2"},
 		{"test-alert", "test-alert"},
+		{"agents", "agents"},
+		{"discover", "discover 192.168.11.1"},
+		{"discover-bad-address", "discover pbx.example.com"},
+		{"pair-no-code", "pair 192.168.11.21"},
+		{"pair-bad-address", "pair pbx.example.com"},
+		{"agent-unknown", "agent pear"},
+		{"agent-check", "agent config check testdata/agent.yaml"},
+		{"agent-check-bad", "agent config check testdata/agent-bad.yaml"},
 		{"token-list", "token list"},
 		{"token-create", "token create grafana --role viewer"},
 		{"token-revoke", "token revoke grafana"},
@@ -141,8 +151,8 @@ func TestNoDaemon(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	for _, args := range []string{
 		"status", "show A", "events", "events -f", "explain A", "operations", "operation watch 1",
-		"failover A --yes", "failover A", "release A --dry-run", "suspend A --reason x", "resume A", "stop A", "reload",
-		"test-alert", "token list", "audit", "status --watch",
+		"failover A --yes", "failover A", "release A --dry-run", "replicate from-live A --yes", "replicate to-live A --dry-run", "replicate rollback A", "suspend A --reason x", "resume A", "stop A", "reload",
+		"test-alert", "token list", "audit", "agents", "status --watch",
 	} {
 		t.Run(args, func(t *testing.T) {
 			got := invokeAt(t, socket, strings.Fields(args)...)
@@ -163,6 +173,9 @@ func TestOrdersSent(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"failover DEMOSERVER --yes --accept a --accept b --reason smoke", `POST /api/v1/servers/DEMOSERVER/failover {"reason":"smoke","accept":["a","b"]}`},
 		{"release DEMOSERVER --yes --reason back", `POST /api/v1/servers/DEMOSERVER/release {"reason":"back"}`},
+		{"replicate from-live DEMOSERVER --yes --reason upgrade", `POST /api/v1/servers/DEMOSERVER/replicate-from-live {"reason":"upgrade"}`},
+		{"replicate to-live DEMOSERVER --yes --accept overwrite-newer", `POST /api/v1/servers/DEMOSERVER/replicate-to-live {"accept":["overwrite-newer"]}`},
+		{"replicate rollback DEMOSERVER --yes --no-wait", `POST /api/v1/servers/DEMOSERVER/rollback {}`},
 		{"suspend DEMOSERVER --reason x --for 2h", `POST /api/v1/servers/DEMOSERVER/suspend {"reason":"x","until":"2026-09-22T14:04:31+10:00"}`},
 		{"stop DEMOSERVER --reason x", `POST /api/v1/servers/DEMOSERVER/stop {"reason":"x"}`},
 		{"resume DEMOSERVER --reason x", `POST /api/v1/servers/DEMOSERVER/resume {"reason":"x"}`},
@@ -181,9 +194,9 @@ func TestOrdersSent(t *testing.T) {
 
 // TestDryRunOrdersNothing looks for an order that a dry run sends.
 func TestDryRunOrdersNothing(t *testing.T) {
-	for _, verb := range []string{"failover", "release"} {
+	for _, verb := range []string{"failover", "release", "replicate from-live", "replicate to-live", "replicate rollback"} {
 		d := badNight()
-		got := invoke(t, d, verb, "DEMOSERVER", "--dry-run", "--accept", "primary-alive")
+		got := invoke(t, d, append(strings.Fields(verb), "DEMOSERVER", "--dry-run", "--accept", "primary-alive")...)
 		if got.exit != exitRefused {
 			t.Errorf("%s: exit %d, want 5", verb, got.exit)
 		}

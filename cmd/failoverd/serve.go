@@ -26,6 +26,7 @@ import (
 	"failoverd/internal/netstate"
 	"failoverd/journal"
 	"failoverd/plan"
+	"failoverd/replicate/agent"
 	"failoverd/standby"
 	"failoverd/status"
 )
@@ -90,6 +91,9 @@ func (d service) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := replicable(c); err != nil {
+		return err
+	}
 	for _, n := range c.Notices {
 		log.Warn(n.String())
 	}
@@ -115,6 +119,13 @@ func (d service) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, w.journal.Close()) }()
 
+	client, err := agent.OpenClient(c.Standby.DataDir, versionOf().Version)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	w.link = link{client: client, config: w.current.Load}
+
 	metrics := api.NewMetrics(versionOf().Version)
 	w.metrics = metrics
 	outbox := alerts.NewOutbox(w.journal, sender(c), w.composer(c), log.With("component", "alerts"))
@@ -123,7 +134,7 @@ func (d service) run(ctx context.Context) (err error) {
 		return err
 	}
 	w.standby.Store(s)
-	server, err := api.New(api.Config{Standby: s, History: w.journal, Log: log.With("component", "api"), Metrics: metrics, Version: versionOf().Version})
+	server, err := api.New(api.Config{Standby: s, History: w.journal, Agents: w.link, Log: log.With("component", "api"), Metrics: metrics, Version: versionOf().Version})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"failoverd/plan"
 	"failoverd/status"
 )
 
@@ -17,7 +18,8 @@ func (p *program) showCommand() *cobra.Command {
 		Use:   "show SERVER",
 		Short: "One server in detail",
 		Long: `Shows all that is known about one server: who serves its users and why, every
-path and probe, whether a takeover would succeed now, and what can be ordered.`,
+path and probe, how old the copies of its databases and files are, whether a
+takeover would succeed now, and what can be ordered.`,
 		Example: `  failoverd show DEMOSERVER
   failoverd show DEMOSERVER --json | jq .readiness`,
 		Args:              names("SERVER", 1, 1),
@@ -34,14 +36,14 @@ path and probe, whether a takeover would succeed now, and what can be ordered.`,
 			if p.global.json {
 				return p.document(server)
 			}
-			p.writeServer(p.out, p.colours(), server)
+			p.writeServer(p.out, p.colours(), server, replications(ctx, client, server)[server.Name])
 			return nil
 		}),
 	}
 }
 
 // writeServer prints one server in detail.
-func (p *program) writeServer(w io.Writer, colours palette, s status.Server) {
+func (p *program) writeServer(w io.Writer, colours palette, s status.Server, running *plan.Record) {
 	mark, paint := markOf(s)
 	fmt.Fprintf(w, "%s %s  %s\n", colours.paint(paint, mark), colours.paint(bold, plain(s.Name)), colours.paint(paint, plain(p.stateOf(s))))
 	if s.Summary != "" {
@@ -73,6 +75,8 @@ func (p *program) writeServer(w io.Writer, colours palette, s status.Server) {
 		}
 		t.write(w, colours)
 	}
+	p.writeCopies(w, colours, s, running)
+	p.writeTrees(w, colours, s)
 	line(w, "Would a takeover succeed now? %s", s.Readiness.Verdict)
 	t := table{indent: "  "}
 	for _, c := range s.Readiness.Checks {
@@ -83,7 +87,7 @@ func (p *program) writeServer(w io.Writer, colours palette, s status.Server) {
 	t = table{indent: "  "}
 	for _, a := range s.Actions {
 		if a.Allowed {
-			t.row(a.Name, "failoverd "+a.Name+" "+s.Name)
+			t.row(a.Name, "failoverd "+commandOf(a.Name)+" "+s.Name)
 		} else {
 			t.row(a.Name, "not now: "+a.WhyNot)
 		}

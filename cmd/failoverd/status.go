@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"failoverd/api"
+	"failoverd/plan"
 	"failoverd/status"
 )
 
@@ -55,7 +56,7 @@ the standby itself.
 		if p.global.json {
 			err = p.document(snapshot)
 		} else {
-			p.writeStatus(p.out, p.colours(), snapshot)
+			p.writeStatus(p.out, p.colours(), snapshot, replications(ctx, client, snapshot.Servers...))
 		}
 		if exit := exitOfVerdict(snapshot.Verdict); err == nil && exit != exitDone {
 			return answer(exit)
@@ -117,8 +118,23 @@ func (p *program) noServer(name string, there []status.Server) error {
 	return &failure{code: status.NotFound, detail: detail, try: "failoverd status"}
 }
 
+// replications are the records of the replications that run, by server. One that
+// cannot be had is left out: the screen does not wait for it.
+func replications(ctx context.Context, client *api.Client, servers ...status.Server) map[string]*plan.Record {
+	running := map[string]*plan.Record{}
+	for _, s := range servers {
+		if s.Replication == "" {
+			continue
+		}
+		if r, err := client.Operation(ctx, s.Replication); err == nil {
+			running[s.Name] = &r
+		}
+	}
+	return running
+}
+
 // writeStatus draws the screen.
-func (p *program) writeStatus(w io.Writer, colours palette, s status.Snapshot) {
+func (p *program) writeStatus(w io.Writer, colours palette, s status.Snapshot, running map[string]*plan.Record) {
 	line(w, "%s", p.headline(s))
 	if i := s.Standby.Isolated; i != nil {
 		line(w, "ISOLATED since %s: %s", p.clock(i.Since), i.Reason)
@@ -131,11 +147,19 @@ func (p *program) writeStatus(w io.Writer, colours palette, s status.Snapshot) {
 		line(w, "No servers are configured in %s.", or(s.Standby.Config.File, "the configuration"))
 	} else {
 		t := table{}
-		t.row("", "SERVER", "STATE", "SERVED BY", "ADDRESS", "PING", "READINESS")
+		head := []string{"", "SERVER", "STATE", "SERVED BY", "ADDRESS", "PING", "READINESS"}
+		if slices.ContainsFunc(s.Servers, func(v status.Server) bool { return len(v.Copies)+len(v.Trees) > 0 }) {
+			head = append(head, "AGE OF DATA")
+		}
+		t.row(head...)
 		for _, v := range s.Servers {
 			mark, paint := markOf(v)
+			age, old := dataOf(v, running[v.Name])
+			if files, paint := filesOf(v); files != "" {
+				age, old = joinData(age, old, files, paint)
+			}
 			t.add(cell{mark, paint}, cell{v.Name, bold}, cell{p.stateOf(v), paint}, cell{text: p.servedBy(v)},
-				cell{text: v.Address}, cell{text: pings(v)}, cell{text: readinessOf(v)})
+				cell{text: v.Address}, cell{text: pings(v)}, cell{text: readinessOf(v)}, cell{age, old})
 		}
 		t.write(w, colours)
 	}

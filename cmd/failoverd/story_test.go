@@ -104,6 +104,14 @@ func badNight() *fakeDaemon {
 		{Name: "mail", Result: "warning", Value: "2 mails are waiting", Limit: "none", Help: "failoverd test-alert"},
 	}}
 	shop.Probes = []status.Probe{{Name: "http", Kind: "http", Outcome: "missed", Failed: true, Counts: "degraded", Detail: "status 503"}}
+	pbx.Copies = []status.Copy{copied("CTSERVER", "sqlserver", at(1, 0, 0)), copied("calls", "postgres", at(1, 0, 0))}
+	crm.Copies = []status.Copy{{
+		Catalog: "crm", Engine: "mysql", Name: "CRM_crm", MaxAge: ptr(129600.0), Source: "unknown", Late: true, Next: ptr(at(24, 0, 0)),
+		Attempt: &status.Attempt{At: at(1, 2, 0), Kind: status.FromLive, Error: "copy crm: the disk of the standby is full", Operation: "op-3"},
+	}}
+	shop.Copies = []status.Copy{copied("shop", "sqlite", at(1, 0, 0))}
+	shop.Copies[0].Late, shop.Copies[0].Previous = true, ptr(at(-23, 0, 0))
+	shop.Actions = append(shop.Actions, status.Action{Name: status.FromLive, Allowed: true}, status.Action{Name: status.ToLive, WhyNot: "the standby's data is not newer"})
 	s.Servers = []status.Server{pbx, crm, vm, shop}
 	s.Attention = []status.Notice{
 		{Severity: "critical", Server: "CRM", Text: "down since 03:12, nobody serves it: 52:54:00:aa:bb:cc answers ARP for 192.168.11.8", Help: "failoverd failover CRM --accept address-in-use"},
@@ -139,7 +147,47 @@ func badNight() *fakeDaemon {
 	d.records = []plan.Record{takeoverIn(plan.Running), takeoverIn(plan.Undone), takeoverIn(plan.Succeeded)}
 	d.mails = []status.TestMail{{Recipient: "support@example.com", Transcript: []string{"> EHLO standby-1", "< 535 no"}, Error: "535 no", Likely: "the password is wrong"}}
 	d.reloaded = status.Reloaded{Changed: []string{"servers[CRM].priority"}, NeedsRestart: []string{"api.listen"}, Notices: []string{"files: not available in this version"}}
+	d.found = pbxFound()
+	d.agents = []status.Agent{
+		{
+			Server: "PBX", Address: "192.168.11.21:7443", Paired: true, Name: "pbx\x1b[2J", Fingerprint: "AB:CD", Version: "0.9", VersionDiffers: true,
+			PairedAt: ptr(at(8, 0, 0)), HeardAt: ptr(at(12, 4, 0)),
+		},
+		{Address: "192.168.11.29:7443", Paired: true, Name: "old", Fingerprint: "EF:01", Version: "1.0", PairedAt: ptr(at(8, 0, 0))},
+		{Server: "CRM", Address: "192.168.11.8:7443"},
+	}
 	return d
+}
+
+// copied is a copy that shows a catalog as it was then.
+func copied(catalog, engine string, then time.Time) status.Copy {
+	return status.Copy{
+		Catalog: catalog, Engine: engine, Name: "X_" + catalog, Snapshot: &then, Age: ptr(noon.Sub(then).Seconds()), MaxAge: ptr(129600.0),
+		Verified: ptr(then.Add(4 * time.Minute)), Check: "check: no errors", Bytes: 1288490188, Rows: 120034, Tables: 41, Operation: "op-2",
+		Source: "changed", Next: ptr(then.Add(24 * time.Hour)), Attempt: &status.Attempt{At: then.Add(4 * time.Minute), Kind: status.FromLive, OK: true, Operation: "op-2"},
+	}
+}
+
+// copyIn is a replication from live in some state, with its progress while it runs.
+func copyIn(s plan.State) plan.Record {
+	r := takeoverIn(s)
+	r.Kind, r.Reason = status.FromLive, "replicate_daily"
+	r.Steps[0] = plan.Done{Name: "check", Title: "look at both ends", State: plan.Succeeded, Started: r.Steps[0].Started, Ended: r.Steps[0].Ended, Note: "CTSERVER: 41 tables, 1.2 GiB"}
+	r.Steps[1].Name, r.Steps[1].Title = "copy CTSERVER", "copy CTSERVER to DEMOSERVER_CTSERVER__new"
+	if s == plan.Queued {
+		r.Steps[0] = plan.Done{Name: "check", Title: "look at both ends", State: plan.Queued}
+		r.Steps[1].State = plan.Queued
+	}
+	if s == plan.Running {
+		r.Progress = &plan.Progress{
+			Step: "copy CTSERVER", Phase: "data", Object: "dbo.calls", Done: 450971566, Total: 1288490188, Rows: 41200,
+			Rate: 92274688, Percent: ptr(35.0), Remaining: ptr(9.07),
+		}
+	}
+	if !s.Open() {
+		r.Steps[1].Bytes, r.Steps[1].Rows = 1288490188, 120034
+	}
+	return r
 }
 
 // takeoverIn is the takeover of DEMOSERVER in some state.

@@ -9,12 +9,14 @@ import (
 
 	"failoverd/api"
 	"failoverd/plan"
+	"failoverd/status"
 )
 
 const (
 	waitBeat  = time.Second            // how often the waiting line moves on
 	askBeat   = 250 * time.Millisecond // how often the operation is asked for
 	lostAfter = 2 * time.Minute        // how long a daemon that is away is waited for
+	tellBeat  = time.Minute            // how often progress is a line where there is no terminal
 )
 
 // wait shows the steps of an operation as they end, until it has ended, the
@@ -33,7 +35,7 @@ func (p *program) wait(ctx context.Context, client *api.Client, record plan.Reco
 	beat := time.NewTicker(waitBeat)
 	defer beat.Stop()
 
-	show := &progress{p: p, began: began, patience: patience, lines: lines}
+	show := &progress{p: p, began: began, told: began, patience: patience, lines: lines}
 	if err := show.begin(record); err != nil {
 		return err
 	}
@@ -85,6 +87,7 @@ type progress struct {
 	shown    map[int]plan.State // last state that was printed of each step
 	seen     string             // last document that was printed
 	drawn    bool               // a waiting line stands on the terminal
+	told     time.Time          // when progress was last a line of its own
 }
 
 // begin shows what there is at first.
@@ -110,6 +113,10 @@ func (s *progress) update(r plan.Record) error {
 		return s.p.document(r)
 	}
 	colours := s.p.colours()
+	longest := 10
+	for _, d := range r.Steps {
+		longest = max(longest, utf8.RuneCountInString(d.Name))
+	}
 	for i, d := range r.Steps {
 		if d.State.Open() || s.shown[i] == d.State {
 			continue
@@ -118,7 +125,7 @@ func (s *progress) update(r plan.Record) error {
 		s.shown[i] = d.State
 		t := table{}
 		t.rows = append(t.rows, []cell{
-			{text: "  " + pad(plain(d.Name), 10)},
+			{text: "  " + pad(plain(d.Name), longest)},
 			{pad(string(d.State), 9), paintState(d.State)},
 			{text: pad(tookStep(d), 8)},
 			{text: plain(stepText(d))},
@@ -134,6 +141,9 @@ func documentKey(r plan.Record) []string {
 	key := []string{string(r.State), r.Error}
 	for _, d := range r.Steps {
 		key = append(key, string(d.State), d.Note, d.Error)
+	}
+	if r.Progress != nil {
+		key = append(key, progressOf(*r.Progress))
 	}
 	return key
 }
@@ -152,16 +162,38 @@ func stepText(d plan.Done) string {
 	if d.Note != "" {
 		text += ": " + d.Note
 	}
+	if moved := movedBy(d); moved != "" {
+		text += " (" + moved + ")"
+	}
 	if d.Error != "" {
 		text += ": " + d.Error
 	}
 	return text
 }
 
-// waiting draws the line about the step that runs. Only a terminal has it.
+// movedBy is what a step moved and how fast, empty if it moved nothing.
+func movedBy(d plan.Done) string {
+	var parts []string
+	if d.Bytes > 0 {
+		parts = append(parts, size(d.Bytes))
+	}
+	if d.Rows > 0 {
+		parts = append(parts, count(int(d.Rows), "row", "rows"))
+	}
+	if took := d.Duration(); d.Bytes > 0 && took > 0 {
+		parts = append(parts, size(int64(float64(d.Bytes)/took.Seconds()))+"/s")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// waiting draws the line about the step that runs, which a terminal has; a file gets a line of progress now and then.
 func (s *progress) waiting(r plan.Record) {
 	p := s.p
-	if p.global.json || !p.isTerminal(p.out) || !r.State.Open() {
+	if p.global.json || !r.State.Open() {
+		return
+	}
+	if !p.isTerminal(p.out) {
+		s.tell(r)
 		return
 	}
 	what, since := "the operation to begin", s.began
@@ -173,12 +205,20 @@ func (s *progress) waiting(r plan.Record) {
 			}
 		}
 	}
-	if r.State == plan.Cancelling {
+	switch {
+	case r.State == plan.Cancelling:
 		what = "what was done to be taken back"
+	case r.State == plan.Queued:
+		what = "its turn: another replication runs"
 	}
-	text := fmt.Sprintf("  waiting for: %s (%s)", what, duration(p.now().Sub(since)))
+	waited := duration(p.now().Sub(since))
 	if s.patience > 0 {
-		text = fmt.Sprintf("  waiting for: %s (%s of at most %s)", what, duration(p.now().Sub(s.began)), duration(s.patience))
+		waited = fmt.Sprintf("%s of at most %s", duration(p.now().Sub(s.began)), duration(s.patience))
+	}
+	text := fmt.Sprintf("  waiting for: %s (%s)", what, waited)
+	if r.Progress != nil && r.State == plan.Running {
+		// What changes stands first: a narrow terminal cuts the end off.
+		text = fmt.Sprintf("  %s: %s (%s)", r.Progress.Step, progressOf(*r.Progress), waited)
 	}
 	text = plain(text)
 	if limit := width(p.out) - 1; utf8.RuneCountInString(text) > limit {
@@ -186,6 +226,16 @@ func (s *progress) waiting(r plan.Record) {
 	}
 	fmt.Fprintf(p.out, "\r%s\x1b[K", text)
 	s.drawn = true
+}
+
+// tell prints how far an operation is, once a tellBeat: a log stays short, and shows that something goes on.
+func (s *progress) tell(r plan.Record) {
+	now := s.p.now()
+	if r.Progress == nil || r.State != plan.Running || now.Sub(s.told) < tellBeat {
+		return
+	}
+	s.told = now
+	line(s.p.out, "  %s: %s", r.Progress.Step, progressOf(*r.Progress))
 }
 
 // erase takes the waiting line away.
@@ -230,13 +280,24 @@ func (s *progress) end(r plan.Record) error {
 		}
 		return nil
 	}
-	return &failure{code: codeOf(r.State), detail: verdict(r), try: "failoverd explain " + r.Server + "; failoverd status"}
+	try := "failoverd explain " + r.Server + "; failoverd status"
+	if api.Replicates(r.Kind) {
+		try = "failoverd show " + r.Server + "; failoverd events --server " + r.Server
+	}
+	return &failure{code: codeOf(r.State), detail: verdict(r), try: try}
 }
 
 // followUp is what a person does after an operation that succeeded.
 func followUp(r plan.Record) string {
-	if r.Kind == api.Release {
+	switch r.Kind {
+	case api.Release:
 		return fmt.Sprintf("Bring the primary %s up now. To see that it serves: failoverd status %s", r.Server, r.Server)
+	case status.FromLive:
+		return fmt.Sprintf("The standby has complete copies. To see their age: failoverd show %s", r.Server)
+	case status.ToLive:
+		return fmt.Sprintf("%s has the standby's data; start its application now. What it held before is kept there as previous.", r.Server)
+	case status.RollBack:
+		return fmt.Sprintf("The previous copies are in service again. To see them: failoverd show %s", r.Server)
 	}
 	return fmt.Sprintf("The standby stands in for %s. To give the role back: failoverd release %s", r.Server, r.Server)
 }

@@ -10,6 +10,7 @@ import (
 
 	"failoverd/api"
 	"failoverd/journal"
+	"failoverd/plan"
 	"failoverd/status"
 )
 
@@ -23,7 +24,8 @@ func (p *program) watchStatus(ctx context.Context, client *api.Client, only []st
 	if err != nil {
 		return err
 	}
-	if err := p.draw(last, nil); err != nil {
+	running := replications(ctx, client, last.Servers...)
+	if err := p.draw(last, running, nil); err != nil {
 		return err
 	}
 
@@ -66,7 +68,7 @@ func (p *program) watchStatus(ctx context.Context, client *api.Client, only []st
 			// A document a line, or text that is not overwritten, repeats nothing:
 			// it says once that the contact is lost.
 			if p.isTerminal(p.out) && !p.global.json || !lost {
-				if err := p.draw(last, err); err != nil {
+				if err := p.draw(last, running, err); err != nil {
 					return err
 				}
 			}
@@ -76,7 +78,8 @@ func (p *program) watchStatus(ctx context.Context, client *api.Client, only []st
 			return err
 		}
 		if event || lost || p.isTerminal(p.out) && !p.global.json {
-			if err := p.draw(next, nil); err != nil {
+			running = replications(ctx, client, next.Servers...)
+			if err := p.draw(next, running, nil); err != nil {
 				return err
 			}
 		}
@@ -91,7 +94,7 @@ func lostContact(err error) bool {
 
 // draw shows one state of a watched screen. With a cause, the contact is lost
 // and the screen says from when it is, so that nothing stale looks fresh.
-func (p *program) draw(s status.Snapshot, cause error) error {
+func (p *program) draw(s status.Snapshot, running map[string]*plan.Record, cause error) error {
 	if p.global.json {
 		if cause != nil {
 			p.report(cause)
@@ -105,7 +108,7 @@ func (p *program) draw(s status.Snapshot, cause error) error {
 		colours = false
 		line(&screen, "NOT CURRENT: no daemon answers; this is from %s. Trying again every %s.", p.stamp(s.GeneratedAt), duration(watchBeat))
 	}
-	p.writeStatus(&screen, colours, s)
+	p.writeStatus(&screen, colours, s, running)
 	if !p.isTerminal(p.out) {
 		_, err := fmt.Fprintf(p.out, "%s\n", screen.String())
 		return err

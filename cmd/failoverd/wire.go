@@ -15,6 +15,7 @@ import (
 	"failoverd/internal/netstate"
 	"failoverd/journal"
 	"failoverd/monitor/probe"
+	"failoverd/replicate/trees"
 	"failoverd/standby"
 	"failoverd/takeover"
 	"failoverd/takeover/address"
@@ -30,6 +31,7 @@ type world struct {
 	journal *journal.Journal
 	net     *netstate.Watcher
 	metrics standby.Metrics
+	link    link
 	log     *slog.Logger
 	current atomic.Pointer[config.Config] // in force
 	standby atomic.Pointer[standby.Standby]
@@ -55,7 +57,9 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		Segment:  w.segment,
 		Verify:   w.verify,
 		StandIn:  w.standIn,
+		Catalogs: w.catalogs,
 		Fence:    w.fence,
+		Trees:    trees.NewSet(w.link, w.log.With("component", "files")),
 		Next:     address.Announcements,
 		TestMail: w.testMail,
 		Loaded: func(c *config.Config) {
@@ -72,6 +76,9 @@ func (w *world) load(file string) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := replicable(c); err != nil {
+		return nil, err
+	}
 	return c, fits(c, w.net.State())
 }
 
@@ -86,6 +93,8 @@ func (w *world) probers(c config.Server) []probe.Scheduled {
 			prober = probe.TCP{Question: q, To: p.TCP}
 		case "http":
 			prober = probe.HTTP{Question: q, URL: p.HTTP.URL, Status: p.HTTP.Status, Body: p.HTTP.Body}
+		case "agent":
+			prober = probe.Agent{Question: q, At: c.Agent.Address, Hello: w.link.hello}
 		default:
 			prober = probe.Command{Question: q, Argv: p.Command}
 		}
@@ -158,12 +167,9 @@ func (w *world) standIn(c config.Server) takeover.StandIn {
 // spec is a server's stand-in as the configuration describes it.
 func (w *world) spec(c config.Server) standin.Spec {
 	s := c.Takeover.Start
-	env := standin.Environment{Server: c.Name}
+	env := standin.Environment{Server: c.Name, Catalogs: copiesFor(c)}
 	for _, p := range c.Takeover.ServiceAddresses {
 		env.Addresses = append(env.Addresses, p.Addr())
-	}
-	for _, d := range c.Databases {
-		env.Catalogs = append(env.Catalogs, d.Name)
 	}
 	return standin.Spec{
 		Units: s.Units, Start: s.Command, Stop: s.Stop, Check: s.Check, Timeout: s.Timeout,
@@ -206,7 +212,7 @@ func sender(c *config.Config) alerts.Sender {
 
 // composer is what mails need beside the journal.
 func (w *world) composer(c *config.Config) alerts.Composer {
-	out := alerts.Composer{Standby: c.Standby.Name, Version: versionOf().Version, Zone: time.Local, Unprotected: w.unprotected}
+	out := alerts.Composer{Standby: c.Standby.Name, Version: versionOf().Version, Zone: time.Local, Unprotected: w.unprotected, Copies: w.copies}
 	if c.Alerts.Email != nil {
 		out.From = c.Alerts.Email.From
 	}

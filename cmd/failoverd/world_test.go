@@ -15,6 +15,7 @@ import (
 	"failoverd/api"
 	"failoverd/journal"
 	"failoverd/plan"
+	"failoverd/replicate/agent/discovery"
 	"failoverd/status"
 )
 
@@ -43,6 +44,8 @@ type fakeDaemon struct {
 	mails       []status.TestMail
 	reloaded    status.Reloaded
 	tokens      []api.Token
+	agents      []status.Agent
+	found       discovery.Found
 	problem     *api.Problem // refuses orders with it
 	refuseAll   bool         // and questions too
 	requests    []string     // METHOD PATH BODY
@@ -125,7 +128,7 @@ func (d *fakeDaemon) handler() http.Handler {
 	for _, wish := range []string{"suspend", "stop", "resume"} {
 		post("/servers/{name}/"+wish, func(*http.Request) (int, any) { return 200, d.snapshot.Servers[0] })
 	}
-	for _, order := range []string{"failover", "release"} {
+	for _, order := range []string{"failover", "release", status.FromLive, status.ToLive, status.RollBack} {
 		post("/servers/{name}/"+order, func(r *http.Request) (int, any) {
 			if r.URL.Query().Get("dry_run") == "true" {
 				return 200, d.preview
@@ -133,12 +136,18 @@ func (d *fakeDaemon) handler() http.Handler {
 			return 202, d.records[0]
 		})
 	}
+	for _, order := range []string{api.ConfirmDeletions, api.AcceptSource, api.DiscardDiverged} {
+		post("/servers/{name}/files/{tree}/"+order, func(*http.Request) (int, any) { return 200, d.snapshot.Servers[0] })
+	}
 	post("/reload", func(*http.Request) (int, any) { return 200, d.reloaded })
 	post("/test-alert", func(*http.Request) (int, any) { return 200, api.TestAlertResult{Mails: d.mails} })
 	get("/tokens", func(*http.Request) any { return api.TokenList{Tokens: d.tokens} })
 	post("/tokens", func(*http.Request) (int, any) {
 		return 201, api.CreatedToken{Token: d.tokens[0], Secret: "fvt_secret"}
 	})
+	get("/agents", func(*http.Request) any { return api.AgentList{Fingerprint: "01:02:03", Agents: d.agents} })
+	post("/agents/discover", func(*http.Request) (int, any) { return 200, d.found })
+	post("/agents/pair", func(*http.Request) (int, any) { return 200, d.agents[0] })
 	post("/tokens/{id}/revoke", func(*http.Request) (int, any) { return 200, d.tokens[0] })
 	return mux
 }
