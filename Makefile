@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 
-.PHONY: all build demo deps test race lint fuzz bench-takeover bench-ping soak clean
+.PHONY: all build demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-db bench-files soak soak-files clean
 
 all: build
 
@@ -21,10 +21,13 @@ deps: ## the Debian packages and validators that the tests need, where they are 
 
 # -no-skip where the lab is required: what could not be run there was not tested.
 test: deps ## every test; FAILOVERD_LAB=require turns what cannot be run here into a failure
-	go test -json -count=1 $(TESTFLAGS) ./... | go run -C tools ./testsum $(if $(filter require,$(FAILOVERD_LAB)),-no-skip)
+	go test -json -count=1 -timeout 30m $(TESTFLAGS) ./... | go run -C tools ./testsum $(if $(filter require,$(FAILOVERD_LAB)),-no-skip)
 
 race: ## every test under the race detector
 	$(MAKE) test TESTFLAGS=-race
+
+test-versions: deps ## the database engines on other versions of their servers; root, debootstrap and an hour
+	scripts/test-versions
 
 lint: ## what has to be silent
 	@out=$$($(TOOL) gofumpt -l .); if [[ -n $$out ]]; then echo "gofumpt -l:"; echo "$$out"; exit 1; fi
@@ -42,8 +45,20 @@ bench-takeover: build ## beside keepalived and an administrator's script
 bench-ping: build ## beside fping and an exporter
 	go run ./bench/ping
 
+bench-db: ## complete copies beside the tools that people use: 1 GiB, five runs each
+	go run ./bench/database
+
+bench-files: ## beside rsync, lsyncd and syncthing: 100,000 files, 2 GiB, five runs each
+	go run ./bench/files
+
 soak: build ## losses and load, ten minutes each
 	go run ./bench/takeover -parts loss,busy
+
+SOAK ?= 1h
+SEED ?= $(shell date +%s)
+
+soak-files: ## a tree that changes without any order, both sides killed at random: SOAK=1h, SEED
+	go test ./replicate/files -run '^TestSoak$$' -v -count 1 -timeout 0 -soak $(SOAK) -seed $(SEED)
 
 clean:
 	rm -rf bin tools/openapi/node_modules
