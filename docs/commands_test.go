@@ -91,12 +91,12 @@ func TestWords(t *testing.T) {
 type commands struct{ binary, dir string }
 
 // wrong says what is wrong with the arguments, "" if nothing is. Nothing is done: no daemon answers, and what needs none
-// and does something is asked for its help only.
+// and does something, or asks for something first, is asked for its help only.
 func (c commands) wrong(args []string) string {
 	if len(args) == 0 {
 		return ""
 	}
-	helped := slices.Contains([]string{"serve", "lab"}, args[0]) || slices.Contains(args, "--socket") || slices.Contains(args, "--url")
+	helped := slices.Contains([]string{"serve", "lab", "agent", "pair"}, args[0]) || slices.Contains(args, "--socket") || slices.Contains(args, "--url")
 	if helped {
 		return c.unknown(args)
 	}
@@ -115,11 +115,17 @@ func (c commands) unknown(args []string) string {
 	}
 	// Help that lists commands is of a group: the word behind its name is no command of it.
 	usage := regexp.MustCompile(`(?m)^  failoverd ?([a-z -]*) \[command\]$`).FindStringSubmatch(out)
-	if usage == nil {
+	itself := regexp.MustCompile(`(?m)^  failoverd [a-z -]*[A-Z]+ \[flags\]$`).MatchString(out) // a command as well, that takes a name
+	if usage == nil || itself {
 		return ""
 	}
 	path := strings.Fields(usage[1])
-	rest := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
+	var rest []string // without flags and what may be their values
+	for i, a := range args {
+		if !strings.HasPrefix(a, "-") && (i == 0 || !strings.HasPrefix(args[i-1], "--")) {
+			rest = append(rest, a)
+		}
+	}
 	if len(rest) > len(path) && rest[0] != "help" {
 		return "no such command: " + strings.Join(rest, " ")
 	}

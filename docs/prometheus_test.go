@@ -86,9 +86,13 @@ type still struct{ api.Standby }
 func (still) LoopAge() time.Duration { return 0 }
 
 func (still) Snapshot() status.Snapshot {
-	rtt := 0.001
+	rtt, age := 0.001, 3600.0
 	return status.Snapshot{
-		Servers: []status.Server{{Name: "A", Paths: []status.Path{{Address: "10.0.0.1", RTT: &rtt}}}},
+		Servers: []status.Server{{
+			Name: "A", Paths: []status.Path{{Address: "10.0.0.1", RTT: &rtt}},
+			Copies: []status.Copy{{Catalog: "B", Age: &age, MaxAge: &age}},
+			Trees:  []status.Tree{{Name: "T", Lag: &age, Bytes: 1}},
+		}},
 		Standby: status.Standby{Witnesses: []status.Witness{{Address: "10.0.0.254", Kind: "gateway"}}},
 	}
 }
@@ -102,6 +106,7 @@ func TestMetricsTable(t *testing.T) {
 	metrics.ObservePing("A", time.Millisecond)
 	metrics.ObserveMiss("A")
 	metrics.ObserveTakeover("A", "succeeded", time.Second)
+	metrics.ObserveReplication("A", status.FromLive, "succeeded", time.Second)
 	families, err := metrics.Registry().Gather()
 	if err != nil {
 		t.Fatal(err)
