@@ -74,13 +74,26 @@ func (l *look) one(p string, s stat, d dirt) (changed bool, err error) {
 		return false, nil
 	}
 	if d.left {
-		l.watches.drop(p) // fsnotify drops it as well when a directory moves or goes, even if one comes back
+		l.unwatch(p)
 	}
 	changed = l.at(p, s, d)
 	if s.kind == Directory && l.watches.watched[p] != (identity{s.device, s.inode}) {
 		return changed, l.subtree(p)
 	}
 	return changed, nil
+}
+
+// unwatch ends the watches of what came or went, and of all below. fsnotify drops that of a directory as well when it moves
+// or goes, even if one comes back; until it is watched again, nobody is told what comes and goes in it, and an inode may
+// get the number of the one before.
+func (l *look) unwatch(p string) {
+	l.watches.drop(p)
+	l.mu.Lock()
+	directories := l.index.directories(p)
+	l.mu.Unlock()
+	for _, below := range directories {
+		l.unwatch(below)
+	}
 }
 
 // subtree looks at everything in a directory and below.

@@ -135,18 +135,36 @@ func (x *index) orphan(id identity, p string) {
 	}
 }
 
-// remove notes that a path is gone, and everything below it, children first.
-func (x *index) remove(p string) {
+// remove notes that a path is gone, and everything below it, children first. It returns the other names that the files
+// among them have.
+func (x *index) remove(p string) (others []string) {
 	for _, name := range x.names(p) {
-		x.remove(path.Join(p, name))
+		others = append(others, x.remove(path.Join(p, name))...)
 	}
+	old := x.entries[p]
 	if x.drop(p) {
 		x.gone[p] = x.head + 1
 		x.note(logItem{path: p})
+		others = append(others, x.othersOf(old)...)
 	}
 	if len(x.gone) > maxGone {
 		x.forget(x.head)
 	}
+	return others
+}
+
+// othersOf are the names of a file but for its entry's.
+func (x *index) othersOf(e *Entry) (others []string) {
+	if e.Kind != File {
+		return nil
+	}
+	id := identity{e.Device, e.Inode}
+	for _, p := range append([]string{x.inodes[id]}, x.also[id]...) {
+		if other := x.entries[p]; other != nil && other.Kind == File && p != e.Path {
+			others = append(others, p)
+		}
+	}
+	return others
 }
 
 // rename notes that what was at from is at to, with everything below it, and says so in a hint before.
@@ -177,6 +195,16 @@ func (x *index) names(dir string) []string {
 		list = append(list, name)
 	}
 	slices.Sort(list)
+	return list
+}
+
+// directories are the paths of the directories in a directory.
+func (x *index) directories(dir string) (list []string) {
+	for name := range x.children[dir+"/"] {
+		if e := x.entries[path.Join(dir, name)]; e.Kind == Directory {
+			list = append(list, e.Path)
+		}
+	}
 	return list
 }
 

@@ -199,8 +199,23 @@ func (l *look) gone(p string) error {
 	if old.Kind == Directory {
 		l.watches.remove(p)
 	}
-	l.learn(func(x *index) { x.remove(p) })
+	l.forget(p)
 	return nil
+}
+
+// forget notes that a path is gone, and everything below it.
+func (l *look) forget(p string) {
+	var others []string
+	l.learn(func(x *index) { others = x.remove(p) })
+	l.lookAt(others)
+}
+
+// lookAt has the other names of files looked at of which a name went: what was written through that before made no event
+// for the others.
+func (l *look) lookAt(others []string) {
+	for _, p := range others {
+		l.dirty.add(p, false, false, false)
+	}
 }
 
 // at takes in what is at a path, and says whether anything was announced.
@@ -210,7 +225,7 @@ func (l *look) at(p string, s stat, d dirt) bool {
 		l.problem(p, s.irregular+" is not copied")
 		if known {
 			l.watches.remove(p)
-			l.learn(func(x *index) { x.remove(p) })
+			l.forget(p)
 		}
 		return known
 	}
@@ -240,27 +255,32 @@ func (l *look) at(p string, s stat, d dirt) bool {
 		// Another one under the same name: the watches are those of the old one.
 		l.watches.remove(p)
 	}
+	var others []string
 	l.learn(func(x *index) {
-		if known && old.Kind == Directory && e.Kind != Directory {
-			x.remove(p)
+		switch {
+		case !known || old.Kind == e.Kind && old.Inode == e.Inode:
+		case old.Kind == Directory && e.Kind != Directory:
+			others = x.remove(p)
+		default:
+			others = x.othersOf(&old)
 		}
 		x.put(e, false)
 	})
+	l.lookAt(others)
 	if s.links > 1 && s.kind == File {
-		l.others(p, s)
+		l.others(&e, touched)
 	}
 	return true
 }
 
 // others has the other names of a file looked at: an event tells only of the one that was used.
-func (l *look) others(p string, s stat) {
+func (l *look) others(e *Entry, touched bool) {
 	l.mu.Lock()
-	id := identity{s.device, s.inode}
-	list := append([]string{l.index.inodes[id]}, l.index.also[id]...)
+	list := l.index.othersOf(e)
 	l.mu.Unlock()
-	for _, other := range list {
-		if e, known := l.known(other); known && other != p && (e.Size != s.size || e.ModTime != s.modTime || e.Mode != s.mode) {
-			l.dirty.add(other, true, false, false)
+	for _, p := range list {
+		if other, known := l.known(p); known && other.Change != e.Change {
+			l.dirty.add(p, touched, false, false)
 		}
 	}
 }
