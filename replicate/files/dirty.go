@@ -33,6 +33,7 @@ type dirty struct {
 	quiet   time.Duration
 	paths   map[string]*dirt
 	scan    time.Time // when everything is to be looked at
+	doubt   bool      // something was lost: a watch may have ended, and nobody was told
 	next    time.Time // nothing is due before
 	taken   time.Time // when the paths were gone through last
 	backoff time.Duration
@@ -68,7 +69,7 @@ func (d *dirty) note(p string, now time.Time) *dirt {
 		if len(d.paths) >= maxDirty {
 			// Too many to remember one by one.
 			clear(d.paths)
-			d.scan = now
+			d.scan, d.doubt = now, true
 		}
 		one = &dirt{unrest: unrest{first: now}}
 		d.paths[p] = one
@@ -193,6 +194,15 @@ func (d *dirty) takeScan(now time.Time) bool {
 	return true
 }
 
+// takeDoubt says whether something was lost since it was asked last.
+func (d *dirty) takeDoubt() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	doubt := d.doubt
+	d.doubt = false
+	return doubt
+}
+
 // scanAgain has everything looked at at a time, or before if that was asked for already.
 func (d *dirty) scanAgain(at time.Time) {
 	d.mu.Lock()
@@ -210,7 +220,7 @@ func (d *dirty) lost(now time.Time) {
 		d.backoff = firstBackoff / 2
 	}
 	d.backoff = min(2*d.backoff, lastBackoff)
-	d.lostAt = now
+	d.lostAt, d.doubt = now, true
 	at := now.Add(d.backoff)
 	d.mu.Unlock()
 	d.scanAgain(at)

@@ -60,11 +60,13 @@ func (l *look) problem(p, reason string) {
 	}
 }
 
-// scan looks at everything. Between directories, what changes meanwhile has its turn.
+// scan looks at everything. Between directories, what changes meanwhile has its turn. After a loss every directory is
+// watched afresh: the watch of one that moved and came back has ended (see unwatch), and the word of that may be what was lost.
 func (l *look) scan(ctx context.Context) error {
 	if err := l.there(); err != nil {
 		return err
 	}
+	doubt := l.dirty.takeDoubt()
 	todo := []string{"."}
 	for len(todo) > 0 {
 		if ctx.Err() != nil {
@@ -72,6 +74,9 @@ func (l *look) scan(ctx context.Context) error {
 		}
 		dir := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
+		if doubt {
+			l.watches.drop(dir)
+		}
 		below, err := l.directory(dir)
 		if err != nil {
 			return err

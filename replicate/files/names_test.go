@@ -1,9 +1,13 @@
 package files
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // sees has a source take in its whole tree once, and returns what looks at it; nothing runs beside it.
@@ -75,28 +79,55 @@ func TestWrittenThroughAnotherName(t *testing.T) {
 // counted is a notifier that counts how often each directory was added.
 type counted struct {
 	notifier
-	added map[string]int
+	directory string
+	added     map[string]int // by the path in the tree
 }
 
 func (c *counted) Add(directory string) error {
-	c.added[directory]++
-	return c.notifier.Add(directory)
+	p, err := filepath.Rel(c.directory, directory)
+	c.added[p]++
+	return errors.Join(err, c.notifier.Add(directory))
 }
 
-// TestWatchedAfresh: while a directory is away, nobody tells what comes and goes in it, and an inode may get the number of
-// the one before: everything in it is watched afresh when it is back.
+// TestWatchedAfresh: which directories are watched afresh, after what.
 func TestWatchedAfresh(t *testing.T) {
-	b := newBed(t)
-	b.write("a/b/c/f", []byte("x"))
-	b.write("z/f", []byte("x"))
-	l := b.sees()
-	again := &counted{notifier: l.watches.notifier, added: map[string]int{}}
-	l.watches.notifier = again
-	l.dirty.add("a", true, true, true)
-	b.rests(l)
-	for p, want := range map[string]int{"a": 1, "a/b": 1, "a/b/c": 1, "z": 0} {
-		if got := again.added[b.in(p)]; got != want {
-			t.Errorf("%s was added %d times, want %d", p, got, want)
-		}
+	for name, c := range map[string]struct {
+		after func(b *bed, l *look)
+		want  map[string]int // how often each was added
+	}{
+		// While it was away, nobody told what came and went in it, and an inode may have got the number of the one before.
+		"a directory is back": {
+			after: func(b *bed, l *look) {
+				l.dirty.add("a", true, true, true)
+				b.rests(l)
+			},
+			want: map[string]int{"a": 1, "a/b": 1, "a/b/c": 1},
+		},
+		// One may have been away, and the word of it lost.
+		"events were lost": {
+			after: func(b *bed, l *look) {
+				l.dirty.lost(time.Now())
+				b.must(l.scan(b.t.Context()))
+				b.must(l.scan(b.t.Context()))
+			},
+			want: map[string]int{".": 1, "a": 1, "a/b": 1, "a/b/c": 1, "z": 1},
+		},
+		"nothing was lost": {
+			after: func(b *bed, l *look) { b.must(l.scan(b.t.Context())) },
+			want:  map[string]int{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.write("a/b/c/f", []byte("x"))
+			b.write("z/f", []byte("x"))
+			l := b.sees()
+			added := map[string]int{}
+			l.watches.notifier = &counted{notifier: l.watches.notifier, directory: b.src, added: added}
+			c.after(b, l)
+			if diff := cmp.Diff(c.want, added); diff != "" {
+				t.Errorf("added (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

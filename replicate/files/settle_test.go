@@ -98,4 +98,7 @@ func TestDirtyIsBounded(t *testing.T) {
 	if !d.takeScan(time.Now()) {
 		t.Error("no scan")
 	}
+	if !d.takeDoubt() {
+		t.Error("what came and went is forgotten, and every watch trusted")
+	}
 }
