@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,18 +117,19 @@ func (u *unruly) step() {
 	case 7:
 		temp := file + ".tmp"
 		u.open(temp, os.O_CREATE, func(f *os.File) { _, _ = f.Write(u.some()) })
-		_ = os.Rename(temp, file)
+		u.lose(file, func() error { return os.Rename(temp, file) })
 	case 8, 9:
-		_ = os.Rename(file, u.fresh())
+		to := u.fresh()
+		u.lose(to, func() error { return os.Rename(file, to) })
 	case 10, 11:
 		if inside {
 			_ = os.Rename(dir, u.fresh())
 		}
 	case 12:
-		_ = os.Remove(file)
+		u.lose(file, func() error { return os.Remove(file) })
 	case 13:
 		if inside && u.r.IntN(3) == 0 {
-			u.must(os.RemoveAll(dir))
+			u.lose(dir, func() error { return os.RemoveAll(dir) })
 		}
 	case 14:
 		_ = os.Chmod(file, os.FileMode(0o600+u.r.IntN(64)))
@@ -153,14 +155,36 @@ func (u *unruly) step() {
 			u.must(unix.Msync(m, unix.MS_SYNC))
 			u.must(unix.Munmap(m))
 		})
-		if u.from != nil {
-			u.from.Scan() // nothing else finds it
-		}
+		u.scan()
 	case 19:
 		if other := u.any(true); inside && other != u.src && !strings.HasPrefix(dir+"/", other+"/") &&
 			!strings.HasPrefix(other+"/", dir+"/") {
 			_ = unix.Renameat2(unix.AT_FDCWD, dir, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
 		}
+	}
+}
+
+// lose takes a path away. A file that was written through it may have another name, of which no event tells.
+func (u *unruly) lose(p string, take func() error) {
+	others := false
+	_ = filepath.WalkDir(p, func(_ string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		others = others || err == nil && info.Sys().(*syscall.Stat_t).Nlink > 1
+		return err
+	})
+	_ = take() // a directory may have the name
+	if others {
+		u.scan()
+	}
+}
+
+// scan has the source look at everything, after something that nothing else finds.
+func (u *unruly) scan() {
+	if u.from != nil {
+		u.from.Scan()
 	}
 }
 
