@@ -10,23 +10,24 @@ type Brake struct {
 	Window time.Duration // how long a deletion counts
 }
 
-// brake counts deletions.
-type brake struct {
-	limits Brake
-	since  time.Time // when the window began
-	count  uint64    // deleted within it
-	files  uint64    // that there were when it began
+// deletions are what was deleted within the brake's window. They are remembered with the cursor, so that a restart in between
+// lets no more be deleted.
+type deletions struct {
+	since int64  // when the window began, in nanoseconds of Unix time; zero: no window
+	count uint64 // deleted within it
+	files uint64 // that there were when it began
 }
 
 // passes says whether n files more may be deleted, of a copy that has so many, and counts them if they may.
-func (b *brake) passes(now time.Time, files, n uint64) bool {
-	if now.Sub(b.since) >= b.limits.Window || now.Before(b.since) {
-		b.since, b.count, b.files = now, 0, files
+func (b *Brake) passes(d *deletions, now time.Time, files, n uint64) bool {
+	began := time.Unix(0, d.since)
+	if d.since == 0 || now.Sub(began) >= b.Window || now.Before(began) {
+		*d = deletions{since: now.UnixNano(), files: files}
 	}
-	sum := b.count + n
-	if sum > b.limits.Least && float64(sum) > b.limits.Share*float64(max(b.files, files)) {
+	sum := d.count + n
+	if sum > b.Least && float64(sum) > b.Share*float64(max(d.files, files)) {
 		return false
 	}
-	b.count = sum
+	d.count = sum
 	return true
 }

@@ -123,7 +123,7 @@ func (r *receiver) holds(g *group, changes []change) bool {
 	if !gone {
 		return false
 	}
-	return len(r.held) > 0 || n > 0 && (r.suspect || !r.brake.passes(time.Now(), r.state.files, n))
+	return len(r.held) > 0 || n > 0 && (r.suspect || !r.options.Brake.passes(&r.state.deletions, time.Now(), r.state.files, n))
 }
 
 // carryOut does a change, unless its name is that of another file in other letters.
@@ -201,7 +201,7 @@ func (r *receiver) confirmed() error {
 	g := r.group()
 	clear(r.held)
 	r.suspect = false
-	r.brake.since = time.Time{} // what was confirmed does not count
+	r.state.deletions = deletions{} // what was confirmed does not count
 	for _, p := range paths {
 		c := change{does: doGone, path: p}
 		if err := r.done(&c, g.do(&c)); err != nil {

@@ -40,7 +40,8 @@ func TestSettled(t *testing.T) {
 }
 
 func TestBrake(t *testing.T) {
-	b := brake{limits: Brake{Share: 0.2, Least: 100, Window: 10 * time.Minute}}
+	b := Brake{Share: 0.2, Least: 100, Window: 10 * time.Minute}
+	var d deletions
 	now := time.Unix(1e9, 0)
 	for _, step := range []struct {
 		after    time.Duration
@@ -56,7 +57,7 @@ func TestBrake(t *testing.T) {
 		{11 * time.Minute, 800, 160, true},  // the next one
 		{11 * time.Minute, 640, 100, false}, // a fifth of 800
 	} {
-		if got := b.passes(now.Add(step.after), step.files, step.n); got != step.want {
+		if got := b.passes(&d, now.Add(step.after), step.files, step.n); got != step.want {
 			t.Errorf("after %v %d of %d: %v", step.after, step.n, step.files, got)
 		}
 	}

@@ -33,9 +33,8 @@ type SinkOptions struct {
 type Sink struct {
 	options SinkOptions
 	target  *target
-	busy    sync.Mutex // held during a conversation; guards state and brake
+	busy    sync.Mutex // held during a conversation; guards state
 	state   state
-	brake   brake
 	accept  bool          // AcceptSource was not used up yet
 	release chan struct{} // somebody confirmed what is held back
 
@@ -51,7 +50,7 @@ func OpenSink(o SinkOptions) (*Sink, error) {
 		return nil, fmt.Errorf("open the copy: %w", err)
 	}
 	s := &Sink{
-		options: o, target: t, brake: brake{limits: o.Brake}, accept: o.AcceptSource, release: make(chan struct{}, 1),
+		options: o, target: t, accept: o.AcceptSource, release: make(chan struct{}, 1),
 		changed: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {

@@ -234,6 +234,32 @@ func TestSinkBrake(t *testing.T) {
 	}
 }
 
+// TestSinkBrakeRemembers: a restart within the window lets no more be deleted.
+func TestSinkBrakeRemembers(t *testing.T) {
+	s := openCopy(t, nil)
+	c := talkTo(t, s, nil)
+	var all []frame
+	for i := range uint64(10) {
+		all = append(all, fileOf(i+1, fmt.Sprint("f", i), "x"))
+	}
+	c.list(all...)
+	for i := range uint64(3) { // as many as always pass
+		c.say(&goneFrame{Path: fmt.Sprint("f", i), Seq: 1<<20 + 1 + i})
+	}
+	c.say(&cursorFrame{Seq: 1<<20 + 3, Idle: true})
+	for c.hear(kindAck).(*ackFrame).Seq < 1<<20+3 {
+	}
+	_ = c.hangUp()
+	s = openCopy(t, func(o *SinkOptions) { o.Directory = s.options.Directory })
+	c = talkTo(t, s, nil)
+	c.hear(kindResume)
+	c.say(&goneFrame{Path: "f3", Seq: 1<<20 + 4}, &cursorFrame{Seq: 1<<20 + 4, Idle: true})
+	for s, changed := s.Status(); s.Held != 1; s, changed = c.next(s, changed) {
+	}
+	holds(t, s, "f3", "x")
+	_ = c.hangUp()
+}
+
 // TestSinkReserve leaves free what is to stay free, says so, and has the file when there is room.
 func TestSinkReserve(t *testing.T) {
 	s := openCopy(t, func(o *SinkOptions) { o.Reserve = 1 << 60 })

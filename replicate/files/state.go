@@ -14,7 +14,7 @@ import (
 // stateFile is where the sink remembers, below the root of its tree.
 const (
 	stateFile    = Private + "/state"
-	stateVersion = 1
+	stateVersion = 2
 	// maxState bounds the file; the list of what is missing is bounded by maxMissing.
 	maxState = 64 << 20
 )
@@ -32,6 +32,7 @@ type state struct {
 	index         [16]byte // what cursor means something under; zero as long as there is none
 	cursor        uint64   // everything up to it is durable, or in missing
 	files         uint64   // regular files that the copy has
+	deletions     deletions
 	missing       []missing
 }
 
@@ -54,6 +55,9 @@ func (s *state) encode() []byte {
 	e.uuid(&s.index)
 	e.uint(s.cursor)
 	e.uint(s.files)
+	e.int(s.deletions.since)
+	e.uint(s.deletions.count)
+	e.uint(s.deletions.files)
 	e.uint(uint64(len(s.missing)))
 	for i := range s.missing {
 		e.entry(&s.missing[i].entry)
@@ -82,6 +86,7 @@ func decodeState(b []byte) (state, error) {
 	d.uuid(&s.index)
 	s.cursor = d.uint()
 	s.files = d.uint()
+	s.deletions = deletions{since: d.int(), count: d.uint(), files: d.uint()}
 	for n := d.uint(); n > 0 && d.err == nil; n-- {
 		var m missing
 		d.entry(&m.entry)
