@@ -101,7 +101,8 @@ func (c commands) wrong(args []string) string {
 		return c.unknown(args)
 	}
 	out, code := c.run(args)
-	if code == 2 { // usage; the confirmation that cannot be asked for comes after the question to the daemon
+	// Usage; the confirmation that cannot be asked for comes after the question to the daemon. As a plugin it says that there is none.
+	if code == 2 && !strings.HasPrefix(out, "FAILOVERD CRITICAL - no daemon answers") {
 		return out
 	}
 	return ""

@@ -53,7 +53,7 @@ A server is down right now?  failoverd status`,
 		}
 	}
 	add("look",
-		p.statusCommand(), p.showCommand(), p.eventsCommand(), p.explainCommand(),
+		p.statusCommand(), p.checkCommand(), p.showCommand(), p.eventsCommand(), p.explainCommand(),
 		p.filesCommand(), p.operationsCommand(), p.operationCommand(), p.agentsCommand(), p.auditCommand())
 	add("order",
 		p.failoverCommand(), p.releaseCommand(), p.replicateCommand(),
@@ -130,10 +130,11 @@ func exitCodesTopic() *cobra.Command {
 	return &cobra.Command{
 		Use:   "exit-codes",
 		Short: "The exit codes, which never change",
-		Long: `The exit codes are the same for every command and never change. Take a code
-that is not in this list for a failure.
+		Long: `The exit codes are the same for every command and never change; only
+failoverd check --nagios has those of a plugin. Take a code that is not in
+this list for a failure.
 
-   0  done; of status: all ready
+   0  done; of status and check: all ready
    1  failed
    2  usage, or a confirmation is needed and nobody can be asked
    3  attention: somebody should look; of an operation: a step that is not

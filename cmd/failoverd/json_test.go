@@ -31,7 +31,7 @@ func bare() *fakeDaemon {
 // it: no key comes and goes, and no list is ever null.
 func TestJSONKeys(t *testing.T) {
 	for _, args := range []string{
-		"status", "show DEMOSERVER", "explain DEMOSERVER", "events", "audit", "operations", "operation watch op-1", "operation cancel op-1",
+		"status", "check", "show DEMOSERVER", "explain DEMOSERVER", "events", "audit", "operations", "operation watch op-1", "operation cancel op-1",
 		"failover DEMOSERVER --dry-run", "failover DEMOSERVER --yes", "failover DEMOSERVER --yes --no-wait", "release DEMOSERVER --yes",
 		"replicate from-live DEMOSERVER --yes --no-wait", "replicate to-live DEMOSERVER --dry-run",
 		"suspend DEMOSERVER --reason x", "resume DEMOSERVER", "stop DEMOSERVER", "test-alert", "reload",

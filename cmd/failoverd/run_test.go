@@ -93,6 +93,12 @@ func TestScreens(t *testing.T) {
 	}{
 		{"status", "status"},
 		{"status-one", "status VM2"},
+		{"check", "check"},
+		{"check-one", "check SHOP"},
+		{"check-nagios", "check --nagios"},
+		{"check-nagios-one", "check SHOP --nagios"},
+		{"check-nagios-unknown", "check NOBODY --nagios"},
+		{"check-both", "check --nagios --json"},
 		{"show-standing-in", "show PBX"},
 		{"show-failed", "show CRM"},
 		{"show-suspect", "show SHOP"},
@@ -152,7 +158,7 @@ func TestNoDaemon(t *testing.T) {
 	for _, args := range []string{
 		"status", "show A", "events", "events -f", "explain A", "operations", "operation watch 1",
 		"failover A --yes", "failover A", "release A --dry-run", "replicate from-live A --yes", "replicate to-live A --dry-run", "replicate rollback A", "suspend A --reason x", "resume A", "stop A", "reload",
-		"test-alert", "token list", "audit", "agents", "status --watch",
+		"test-alert", "token list", "audit", "agents", "status --watch", "check", "check A",
 	} {
 		t.Run(args, func(t *testing.T) {
 			got := invokeAt(t, socket, strings.Fields(args)...)

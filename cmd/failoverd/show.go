@@ -78,13 +78,9 @@ func (p *program) writeServer(w io.Writer, colours palette, s status.Server, run
 	p.writeCopies(w, colours, s, running)
 	p.writeTrees(w, colours, s)
 	line(w, "Would a takeover succeed now? %s", s.Readiness.Verdict)
-	t := table{indent: "  "}
-	for _, c := range s.Readiness.Checks {
-		t.add(cell{text: c.Name}, cell{c.Result, paintResult(c.Result)}, cell{text: limited(c.Value, c.Limit)}, cell{c.Help, bold})
-	}
-	t.write(w, colours)
+	writeReadinessChecks(w, colours, s.Readiness.Checks)
 	line(w, "What can be ordered:")
-	t = table{indent: "  "}
+	t := table{indent: "  "}
 	for _, a := range s.Actions {
 		if a.Allowed {
 			t.row(a.Name, "failoverd "+commandOf(a.Name)+" "+s.Name)
