@@ -31,7 +31,9 @@ func Compose(s Story) Message {
 		Dropped: s.dropped(),
 		Footer:  s.footer(),
 	}
-	p.Happened, p.Did = s.lines()
+	if p.Report = s.report(); p.Report == nil {
+		p.Happened, p.Did = s.lines()
+	}
 	if len(p.Happened) == 0 {
 		text := "Nothing by itself: see what failoverd did."
 		if orderedBy(s.Event) != "" {
@@ -240,6 +242,7 @@ func (s Story) footer() []string {
 // page is what both parts of the mail show.
 type page struct {
 	Lead, Late, Zone, Dropped string
+	Report                    []Section // stands instead of what happened and what was done
 	Happened, Did             []line
 	Data                      []string // what the stand-in works on
 	Next                      []string

@@ -12,11 +12,16 @@ var htmlPart = template.Must(template.New("mail").Funcs(template.FuncMap{"code":
 <p><strong>{{.Lead}}</strong></p>
 {{with .Late}}<p>{{code .}}</p>
 {{end -}}
-<h3>What happened</h3>
+{{range .Report}}<h3>{{.Title}}</h3>
+<ul>
+{{range .Lines}}<li>{{.}}</li>
+{{end}}</ul>
+{{else}}<h3>What happened</h3>
 {{template "lines" .Happened}}
 <p><small>Times: {{.Zone}}</small></p>
 <h3>What failoverd did</h3>
 {{template "lines" .Did}}
+{{end -}}
 {{with .Data}}<h3>The data</h3>
 <ul>
 {{range .}}<li>{{.}}</li>

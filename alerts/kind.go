@@ -340,6 +340,15 @@ var kinds = [...]Kind{
 		Next:    []string{see, "If it was not a power cut or a reset, look for the reason: `journalctl -u failoverd`"},
 	},
 	{
+		Name: Report, Severity: journal.Info, Protected: true, State: "DAILY REPORT", Runbook: "daily-report",
+		Symptom: "{standby} daily report: {reason}",
+		Lead:    "The daily report of {standby}: {reason}",
+		Next: []string{
+			"If something above is not in order, see each check with the command that helps: `failoverd check`",
+			"If this mail fails to come one day, failoverd or the way of its mails does not work: look at {standby}.",
+		},
+	},
+	{
 		Name: "alert.test", Severity: journal.Info, State: "TEST", Runbook: "test",
 		Symptom: "{standby} TEST mail",
 		Lead:    "This is a test. {by} asked for it; nothing has happened.",

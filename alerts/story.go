@@ -127,7 +127,7 @@ const subjectLimit = 79
 func (s Story) subject() string {
 	about := s
 	about.Event = s.root()
-	symptom := about.fill(about.kind().Symptom)
+	symptom := strings.TrimSuffix(about.fill(about.kind().Symptom), ".")
 	// A takeover that somebody ordered says nothing about the server being down.
 	if by := orderedBy(about.Event); by != "" && strings.HasPrefix(about.Event.Kind, "takeover.") {
 		symptom = fmt.Sprintf("%s TAKEOVER ordered by %s", clean(about.server()), clean(by))

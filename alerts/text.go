@@ -22,10 +22,18 @@ func (p page) text() string {
 		b.WriteString("\n")
 		paragraph(p.Late)
 	}
-	b.WriteString("\nWHAT HAPPENED   (times: " + p.Zone + ")\n")
-	writeLines(&b, p.Happened)
-	b.WriteString("\nWHAT FAILOVERD DID\n")
-	writeLines(&b, p.Did)
+	for _, section := range p.Report {
+		b.WriteString("\n" + strings.ToUpper(section.Title) + "\n")
+		for _, l := range section.Lines {
+			b.WriteString(wrap(l, "  ", "    ") + "\n")
+		}
+	}
+	if p.Report == nil {
+		b.WriteString("\nWHAT HAPPENED   (times: " + p.Zone + ")\n")
+		writeLines(&b, p.Happened)
+		b.WriteString("\nWHAT FAILOVERD DID\n")
+		writeLines(&b, p.Did)
+	}
 	if len(p.Data) > 0 {
 		b.WriteString("\nTHE DATA\n")
 		for _, d := range p.Data {

@@ -12,12 +12,12 @@ var hostNames = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-
 
 func (v *validator) alerts(raw rawAlerts, file spot) Alerts {
 	a := Alerts{DailyReport: v.clock(raw.DailyReport)}
-	if a.DailyReport != "" {
-		v.r.notice(raw.DailyReport.spot, "not available in this version: the daily report", "every other alert is mailed as it happens")
-	}
 	if raw.Email.set() {
 		a.Email = v.email(raw.Email)
 	} else {
+		if a.DailyReport != "" {
+			v.r.notice(raw.DailyReport.spot, "nobody is mailed the daily report", "write alerts.email as well")
+		}
 		v.r.notice(file.child("alerts.email"), "nobody is mailed", "a takeover is seen only in the status, the history and the log")
 	}
 	return a

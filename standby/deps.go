@@ -62,6 +62,7 @@ type Journal interface {
 	Facts(ctx context.Context) (map[string]json.RawMessage, error)
 	Values(ctx context.Context) (map[string]string, error)
 	Copies(ctx context.Context) ([]journal.Copy, error)
+	Events(ctx context.Context, q journal.EventQuery) ([]journal.Event, error)
 	Operations(ctx context.Context, q journal.OperationQuery) ([]journal.Operation, error)
 	Operation(ctx context.Context, id string) (journal.Operation, error)
 	Pending(ctx context.Context) (n int, oldest time.Time, err error)

@@ -68,6 +68,7 @@ func (s *Standby) remembered(ctx context.Context) (memory, error) {
 	if err != nil {
 		return memory{}, err
 	}
+	s.self.reported = values[valueReported]
 	m := memory{
 		bootID: values[valueBoot], clean: values[valueClean] == "yes", empty: values[valueBoot] == "",
 		open: map[string]plan.Record{}, jobs: map[string]plan.Record{}, intent: values[valueIntent],

@@ -46,6 +46,7 @@ func (t *turn) schedule() {
 		}
 	}
 	t.dispatch()
+	t.report()
 }
 
 // daily begins the daily run of a server if it is due.

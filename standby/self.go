@@ -25,6 +25,7 @@ type self struct {
 	lastHeard  time.Time // any primary's answer
 	unwritable string
 	intent     intent // the last takeover that was about to begin
+	reported   string // the local day of the last daily report
 }
 
 // revert puts back what was not written down. What was heard stays heard, and

@@ -35,6 +35,7 @@ type Standby struct {
 	due        []*server     // a decision is wanted about these
 	retry      []func(*turn) // what could not be written down yet
 	stopping   bool
+	reporting  bool                                 // the daily report is being made
 	scheduled  time.Time                            // when it was last looked what is due
 	recalled   map[string]map[string]replicate.Copy // copies that the journal held at the start, by server
 
