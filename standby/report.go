@@ -224,7 +224,7 @@ func lately(events []journal.Event, err error) (lines []string) {
 			continue
 		}
 		text := when(e.Time) + "  "
-		if e.Server != "" {
+		if e.Server != "" && !strings.Contains(e.Message, e.Server) {
 			text += e.Server + ": "
 		}
 		text += e.Message

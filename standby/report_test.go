@@ -107,6 +107,7 @@ func TestReport(t *testing.T) {
 		{Time: then.Add(time.Hour), Kind: "takeover.failed", Severity: "critical", Server: "crm", Message: "the takeover failed", Reason: "no room"},
 		{Time: then.Add(time.Minute), Kind: "server.answering", Severity: "info", Server: "crm", Message: "fine"},
 		{Time: then, Kind: "standby.stalled", Severity: "warning", Message: "was stopped for 3 s"},
+		{Time: then.Add(-time.Hour), Kind: "server.unstable", Severity: "critical", Server: "crm", Message: "crm is unstable"},
 	}, nil)
 	want := []alerts.Section{
 		{Title: "Servers", Lines: []string{
@@ -125,6 +126,7 @@ func TestReport(t *testing.T) {
 			"pbx fax: failing, 0 files, 2 missing; unmounted",
 		}},
 		{Title: "The last 24 hours", Lines: []string{
+			"12 Aug 00:00  crm is unstable",
 			"12 Aug 01:00  was stopped for 3 s",
 			"12 Aug 02:00  crm: the takeover failed: no room",
 		}},

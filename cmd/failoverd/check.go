@@ -119,7 +119,11 @@ func (p *program) writeReadiness(w io.Writer, colours palette, s status.Snapshot
 func writeReadinessChecks(w io.Writer, colours palette, checks []status.Check) {
 	t := table{indent: "  "}
 	for _, c := range checks {
-		t.add(cell{text: c.Name}, cell{c.Result, paintResult(c.Result)}, cell{text: limited(c.Value, c.Limit)}, cell{c.Help, bold})
+		help := c.Help
+		if c.Result == "ok" {
+			help = "" // nothing is to be helped
+		}
+		t.add(cell{text: c.Name}, cell{c.Result, paintResult(c.Result)}, cell{text: limited(c.Value, c.Limit)}, cell{help, bold})
 	}
 	t.write(w, colours)
 }
