@@ -191,6 +191,14 @@ func stories() map[string]Story {
 		"files.current": single(journal.Event{
 			Time: at("06:20:00.000"), Kind: "files.current", Severity: journal.Info, Server: "pbx1", Message: "pbx1: the copy of a tree of files is as its source again", Reason: "vm",
 		}),
+		"server.not_ready": single(journal.Event{
+			Time: at("01:02:00.000"), Kind: "server.not_ready", Severity: journal.Critical, Server: "pbx1", Incident: "pbx1-r20260811-150200",
+			Message: "pbx1: a takeover would not succeed now", Reason: "data CTSERVER: 41 h old", Evidence: map[string]any{"since": "2026-08-12T01:00:00+10:00"},
+		}),
+		"server.ready": single(journal.Event{
+			Time: at("02:06:00.000"), Kind: "server.ready", Severity: journal.Info, Server: "pbx1", Incident: "pbx1-r20260811-150200",
+			Message: "pbx1: a takeover would succeed again", Reason: "no check stands against it",
+		}),
 		"config.rejected": single(journal.Event{Kind: "config.rejected", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "2 errors in /etc/failoverd/failoverd.yaml", Reason: "failoverd.yaml:12: servers[0].ping.timeout: 3s is not below the interval 2s; expect less than 2s"}),
 		Report: single(journal.Event{
 			Time: at("07:00:02.000"), Kind: Report, Severity: journal.Info, Message: "2 of 3 servers ready, look at crm",
@@ -212,6 +220,12 @@ func stories() map[string]Story {
 	connected := all["standby.connected"]
 	connected.Incident, connected.Root = []journal.Event{isolated}, isolated.Seq
 	all["standby.connected"] = connected
+
+	ready := all["server.ready"]
+	ready.Incident, ready.Root = []journal.Event{all["server.not_ready"].Event}, all["server.not_ready"].Event.Seq
+	ready.Event.Seq++
+	ready.Incident = append(ready.Incident, ready.Event)
+	all["server.ready"] = ready
 
 	done := all["takeover.done"]
 	done.Unprotected = []Unprotected{{"pbx1", "stby1 stands in for it"}, {"crm", "stby1 is busy"}}

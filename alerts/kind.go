@@ -326,6 +326,20 @@ var kinds = [...]Kind{
 		Next:    []string{"Nothing has to be done now. To see it: `failoverd files {server}`"},
 	},
 	{
+		Name: "server.not_ready", Severity: journal.Critical, State: "NOT READY", Runbook: "not-ready",
+		Symptom: "{server} NOT READY - could not be taken over",
+		Lead:    "If {server} failed now, {standby} would not take it over, or could not: {reason}",
+		Nothing: "Nothing: {server} serves its users as ever, and is watched.",
+		Next:    []string{"See each check with the command that helps: `failoverd check {server}`"},
+	},
+	{
+		Name: "server.ready", Severity: journal.Info, Protected: true, State: "READY", Runbook: "not-ready",
+		Symptom: "{server} READY again",
+		Lead:    "{standby} would take {server} over again. It could not for {lasted}.",
+		Nothing: "Nothing was needed.",
+		Next:    []string{"Nothing has to be done now. To see each check: `failoverd check {server}`"},
+	},
+	{
 		Name: "config.rejected", Severity: journal.Warning, State: "CONFIG REJECTED", Runbook: "config-rejected",
 		Symptom: "{standby} configuration REJECTED",
 		Lead:    "The new configuration has errors and is not in force: {reason}",

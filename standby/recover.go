@@ -68,7 +68,7 @@ func (s *Standby) remembered(ctx context.Context) (memory, error) {
 	if err != nil {
 		return memory{}, err
 	}
-	s.self.reported = values[valueReported]
+	s.self.reported, s.self.unready = values[valueReported], recallUnready(values[valueUnready])
 	m := memory{
 		bootID: values[valueBoot], clean: values[valueClean] == "yes", empty: values[valueBoot] == "",
 		open: map[string]plan.Record{}, jobs: map[string]plan.Record{}, intent: values[valueIntent],

@@ -47,6 +47,7 @@ func (t *turn) schedule() {
 	}
 	t.dispatch()
 	t.report()
+	t.judge()
 }
 
 // daily begins the daily run of a server if it is due.

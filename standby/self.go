@@ -24,8 +24,9 @@ type self struct {
 	thawAt     time.Time // the standby is connected again and settles until then
 	lastHeard  time.Time // any primary's answer
 	unwritable string
-	intent     intent // the last takeover that was about to begin
-	reported   string // the local day of the last daily report
+	intent     intent             // the last takeover that was about to begin
+	reported   string             // the local day of the last daily report
+	unready    map[string]unready // servers that could not be taken over; never changed, only replaced
 }
 
 // revert puts back what was not written down. What was heard stays heard, and

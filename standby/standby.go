@@ -36,6 +36,8 @@ type Standby struct {
 	retry      []func(*turn) // what could not be written down yet
 	stopping   bool
 	reporting  bool                                 // the daily report is being made
+	judging    bool                                 // the readiness is being looked at
+	judged     time.Time                            // when it was last
 	scheduled  time.Time                            // when it was last looked what is due
 	recalled   map[string]map[string]replicate.Copy // copies that the journal held at the start, by server
 
