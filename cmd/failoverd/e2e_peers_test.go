@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -69,7 +71,11 @@ func (c *company) tshark(file, filter string) string {
 	return out.String()
 }
 
-// arping asks from the client who has the address: before, during and after.
+// gate is what docs/operations.md puts before a primary's application, so that it stays quiet while the standby stands in.
+const gate = "arping -D -q -c 3 -I eth0 "
+
+// arping asks from the client who has the address: before, during and after. The gate is shut while the standby stands in, and
+// open when nobody holds the address.
 func TestArpingAsks(t *testing.T) {
 	c := newCompany(t, site.Options{})
 	need(t, "arping")
@@ -81,11 +87,28 @@ func TestArpingAsks(t *testing.T) {
 		}
 		return strings.ToLower(string(out))
 	}
+	document, err := os.ReadFile("../../docs/operations.md")
+	ok(t, err)
+	contains(t, string(document), "\n"+gate+"192.168.11.1\n")
+	open := func() bool {
+		args := strings.Fields(gate + site.PBXAddress)
+		err := c.Client.Command(c.waiting(), args[0], args[1:]...).Run()
+		if _, said := errors.AsType[*exec.ExitError](err); err != nil && !said {
+			t.Fatalf("%v: %v", args, err)
+		}
+		return err == nil
+	}
 	contains(t, who(), c.PBX.MAC().String())
 	ok(t, c.PBX.Die())
 	c.waitState("pbx", "Failure", "standing in")
 	contains(t, who(), c.Standby.MAC().String())
+	if open() {
+		t.Error("the gate lets a primary start while the standby stands in")
+	}
 	c.cli(exitDone, "release", "pbx", "--yes")
+	if !open() {
+		t.Error("the gate is shut although nobody holds the address")
+	}
 	ok(t, c.PBX.Return())
 	c.waitState("pbx", "OK", "standing by")
 	contains(t, who(), c.PBX.MAC().String())
