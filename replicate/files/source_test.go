@@ -220,8 +220,13 @@ func TestNothingChanged(t *testing.T) {
 		b.connect()
 		// The cursor passes this file only after everything that came before it in this conversation, a listing too.
 		b.write("mark", []byte(step.name))
-		before, _ := b.from.Status()
-		waitForSource(t, b.from, func(v SourceStatus) bool { return v.Head > before.Head && v.Scanned && v.Dirty == 0 })
+		written, err := os.Stat(b.in("mark"))
+		b.must(err)
+		l := &look{Source: b.from}
+		waitForSource(t, b.from, func(v SourceStatus) bool {
+			e, _ := l.known("mark")
+			return e.ModTime == written.ModTime().UnixNano() && v.Scanned && v.Dirty == 0
+		})
 		if v := b.waitForSink(step.name, synced); v.Received > step.most {
 			t.Errorf("%s: %d bytes travelled", step.name, v.Received)
 		}
