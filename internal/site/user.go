@@ -27,6 +27,7 @@ type User struct {
 	ended sync.WaitGroup
 
 	mu      sync.Mutex
+	asked   []time.Time
 	answers []Answer
 }
 
@@ -64,7 +65,11 @@ func (u *User) ask(ctx context.Context) {
 		case <-tick.C:
 		}
 		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], uint64(time.Now().UnixNano()))
+		now := time.Now()
+		binary.BigEndian.PutUint64(b[:], uint64(now.UnixNano()))
+		u.mu.Lock()
+		u.asked = append(u.asked, now)
+		u.mu.Unlock()
 		// What cannot be sent is not answered either, which is what is measured.
 		_, _ = u.conn.WriteTo(b[:], u.to)
 	}
@@ -108,16 +113,25 @@ type Outage struct {
 // Lasted is how long it was.
 func (o Outage) Lasted() time.Duration { return o.Until.Sub(o.From) }
 
-// Outages lists every gap between two answers that is longer than least.
+// Outages lists every gap between two answers that is longer than least. One in which the user hardly asked, because the
+// processors were busy with others, says nothing about the service and is left out.
 func (u *User) Outages(least time.Duration) []Outage {
 	u.mu.Lock()
-	answers := slices.Clone(u.answers)
+	asked, answers := slices.Clone(u.asked), slices.Clone(u.answers)
 	u.mu.Unlock()
+	return outages(asked, answers, least)
+}
+
+func outages(asked []time.Time, answers []Answer, least time.Duration) (list []Outage) {
 	slices.SortFunc(answers, func(a, b Answer) int { return a.Asked.Compare(b.Asked) })
-	var list []Outage
+	position := func(at time.Time) int {
+		i, _ := slices.BinarySearchFunc(asked, at, time.Time.Compare)
+		return i
+	}
 	for i := 1; i < len(answers); i++ {
 		a, b := answers[i-1], answers[i]
-		if b.Asked.Sub(a.Asked) > least {
+		unanswered := position(b.Asked) - position(a.Asked) - 1
+		if b.Asked.Sub(a.Asked) > least && unanswered >= int(least/Resolution)/4 {
 			list = append(list, Outage{From: a.Asked, Until: b.At, Before: a.By, After: b.By})
 		}
 	}
