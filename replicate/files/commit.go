@@ -83,11 +83,14 @@ func (r *receiver) carry(changes []change) error {
 	hold := r.holds(g, changes)
 	for i := range changes {
 		c := &changes[i]
+		superseded := r.superseded(c)
 		if c.does == doGone && hold {
-			r.held[c.path] = true
+			if !superseded {
+				r.held[c.path] = true
+			}
 			continue
 		}
-		if err := r.done(c, r.carryOut(g, c)); err != nil {
+		if err := r.done(c, r.carryOut(g, c), superseded); err != nil {
 			return err
 		}
 	}
@@ -97,6 +100,17 @@ func (r *receiver) carry(changes []change) error {
 	}
 	r.state.files = uint64(max(0, int64(r.state.files)+g.files))
 	return r.measure()
+}
+
+// superseded says whether something newer waits that is about the same path as a change whose turn it is. What could not be done
+// of that is not remembered then: it would be tried again after the newer one, and stand in its way.
+func (r *receiver) superseded(c *change) bool {
+	p := c.about()
+	if r.pending[p]--; r.pending[p] > 0 {
+		return true
+	}
+	delete(r.pending, p)
+	return false
 }
 
 // group begins a group.
@@ -145,20 +159,22 @@ func (r *receiver) carryOut(g *group, c *change) outcome {
 	return g.do(c)
 }
 
-// done remembers what came of a change.
-func (r *receiver) done(c *change, out outcome) error {
+// done remembers what came of a change; superseded says that something newer is known of its path.
+func (r *receiver) done(c *change, out outcome, superseded bool) error {
 	e := c.entry
 	switch {
 	case c.does == doRename:
 		return nil // only a hint
 	case c.does == doGone:
-		if out.err != nil {
+		if out.err != nil && !superseded {
 			r.stuck[c.path] = out.err.Error()
-			return nil
 		}
-		delete(r.stuck, c.path)
-		r.freed(c.path)
+		if out.err == nil {
+			delete(r.stuck, c.path)
+			r.freed(c.path)
+		}
 		return nil
+	case superseded && (out.lacks || out.refused != "" || out.err != nil):
 	case out.refused != "":
 		r.missing[e.Path] = &lack{missing: missing{entry: e, reason: out.refused, final: true}}
 		if err := r.w.write(&refusedFrame{Path: e.Path, Seq: e.Seq, Reason: out.refused}); err != nil {
@@ -204,7 +220,7 @@ func (r *receiver) confirmed() error {
 	r.state.deletions = deletions{} // what was confirmed does not count
 	for _, p := range paths {
 		c := change{does: doGone, path: p}
-		if err := r.done(&c, g.do(&c)); err != nil {
+		if err := r.done(&c, g.do(&c), false); err != nil {
 			return err
 		}
 	}

@@ -147,6 +147,7 @@ func (l *look) moved(p string, s stat) (from string, err error) {
 		l.watches.remove(from)
 	}
 	e := l.entryOf(p, s)
+	e.Check = l.unchecked(&old)
 	l.learn(func(x *index) {
 		x.rename(from, p)
 		x.put(e, true)

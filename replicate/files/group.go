@@ -21,6 +21,18 @@ type change struct {
 	to     string // rename
 }
 
+// about is the path that is another one after a change.
+func (c *change) about() string {
+	switch c.does {
+	case doGone:
+		return c.path
+	case doRename:
+		return c.to
+	case doPut, doEntry:
+	}
+	return c.entry.Path
+}
+
 // changeKind is what a change does.
 type changeKind uint8
 

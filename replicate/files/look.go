@@ -254,7 +254,7 @@ func (l *look) at(p string, s stat, d dirt) bool {
 	}
 	// With equal size and time, only a comparison tells.
 	touched := d.written && old.Size == e.Size && old.ModTime == e.ModTime && old.Change != e.Change && old.Mode == e.Mode
-	e.Check = known && old.Kind == File && (old.Open || touched)
+	e.Check = known && old.Kind == File && (old.Open || touched || l.unchecked(&old))
 	l.problem(p, "")
 	if known && old.Kind == Directory && (e.Kind != Directory || old.Inode != e.Inode) {
 		// Another one under the same name: the watches are those of the old one.
@@ -276,6 +276,14 @@ func (l *look) at(p string, s stat, d dirt) bool {
 		l.others(&e, touched)
 	}
 	return true
+}
+
+// unchecked says whether an entry wants a comparison that the sink has not confirmed: what is announced instead of it has to
+// want that too.
+func (l *look) unchecked(e *Entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.Check && e.Seq > l.index.confirmed
 }
 
 // others has the other names of a file looked at: an event tells only of the one that was used.

@@ -131,3 +131,39 @@ func TestWatchedAfresh(t *testing.T) {
 		})
 	}
 }
+
+// TestComparisonIsNotForgotten: content changed, size and time did not, so that only a comparison tells. What is announced
+// instead of that before it has been confirmed wants the comparison too.
+func TestComparisonIsNotForgotten(t *testing.T) {
+	b := newBed(t)
+	b.write("f", []byte("before"))
+	old, err := os.Stat(b.in("f"))
+	b.must(err)
+	l := b.sees()
+	expect := func(when, p string, want bool) {
+		t.Helper()
+		if e, known := l.known(p); !known || e.Check != want {
+			t.Errorf("%s: known %v, to be compared %v, want %v", when, known, e.Check, want)
+		}
+	}
+	expect("new", "f", false)
+	b.write("f", []byte("after!"))
+	b.must(os.Chtimes(b.in("f"), old.ModTime(), old.ModTime()))
+	l.dirty.add("f", true, false, false)
+	b.rests(l)
+	expect("touched", "f", true)
+	b.must(os.Chmod(b.in("f"), 0o600))
+	l.dirty.add("f", false, false, false)
+	b.rests(l)
+	expect("then chmod", "f", true)
+	b.must(os.Rename(b.in("f"), b.in("g")))
+	l.dirty.add("f", false, false, true)
+	l.dirty.add("g", true, true, false)
+	b.rests(l)
+	expect("then renamed", "g", true)
+	l.learn(func(x *index) { x.confirmed = x.head })
+	b.must(os.Chmod(b.in("g"), 0o640))
+	l.dirty.add("g", false, false, false)
+	b.rests(l)
+	expect("confirmed, then chmod", "g", false)
+}

@@ -48,7 +48,8 @@ type receiver struct {
 	cursor    uint64            // the last one that came
 	acked     uint64            // the last one that was sent
 	ackedAt   time.Time
-	stale     bool // the state on disk is older than the one in memory
+	stale     bool           // the state on disk is older than the one in memory
+	pending   map[string]int // changes that wait for their turn, by the path that they are about
 	prunedAt  time.Time
 	begun     time.Time
 	limit     int64 // that the source knows of
@@ -61,7 +62,9 @@ type lack struct {
 }
 
 func newReceiver(s *Sink, w *wire) *receiver {
-	r := &receiver{Sink: s, w: w, begun: time.Now(), missing: map[string]*lack{}, held: map[string]bool{}, stuck: map[string]string{}}
+	r := &receiver{
+		Sink: s, w: w, begun: time.Now(), missing: map[string]*lack{}, held: map[string]bool{}, stuck: map[string]string{}, pending: map[string]int{},
+	}
 	r.fetcher = newFetcher(s.target, w.write)
 	return r
 }
@@ -312,6 +315,7 @@ func (r *receiver) add(c change) {
 		r.due = time.After(groupAge)
 	}
 	r.changes = append(r.changes, c)
+	r.pending[c.about()]++
 }
 
 // tick does what is due by time.
