@@ -47,6 +47,7 @@ type line struct {
 	out     *bufio.Writer
 	silence time.Duration
 	watch   *time.Timer
+	came    int64 // bytes of frames that were read
 }
 
 func newLine(stream io.ReadWriteCloser, silence time.Duration) *line {
@@ -111,6 +112,7 @@ func (l *line) read() (kind, []byte, error) {
 	if _, err := io.ReadFull(l.in, body); err != nil {
 		return 0, nil, fmt.Errorf("receive: %w", err)
 	}
+	l.came += int64(len(head) + len(body))
 	if k == refuse {
 		return 0, nil, refusal(body)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 
 	"failoverd/replicate/database"
 )
@@ -24,7 +25,7 @@ const patience = 5 * time.Minute
 
 // order is what the standby asks for.
 type order struct {
-	Order   string `json:"order"` // fetch, put, hash, remove, free
+	Order   string `json:"order"` // fetch, put, hash, sweep, free
 	File    string `json:"file"`
 	From    int64  `json:"from"`    // of fetch: what is before is there already
 	Version string `json:"version"` // of fetch: that was begun with; "" at the beginning
@@ -91,26 +92,15 @@ type serving struct {
 }
 
 func (s *serving) carryOut(ctx context.Context) error {
-	switch s.order.Order {
-	case "fetch":
-		return s.fetch(ctx)
-	case "put":
-		return s.put(ctx)
-	case "hash":
-		return s.hash(ctx)
-	case "remove":
-		if err := s.shelf.Remove(ctx, s.order.File); err != nil {
-			return s.no("remove", err)
-		}
-		return s.line.say(answer, result{})
-	case "free":
-		free, err := s.shelf.Free(ctx)
-		if err != nil {
-			return s.no("measure", err)
-		}
-		return s.line.say(answer, result{Free: free})
+	orders := map[string]func(context.Context) error{"fetch": s.fetch, "put": s.put, "hash": s.hash, "sweep": s.sweep, "free": s.free}
+	do, known := orders[s.order.Order]
+	switch {
+	case !known:
+		return fmt.Errorf("%w: an order %.20q", errPeer, s.order.Order)
+	case s.order.Order != "free" && !database.Marked(s.order.File):
+		return &refused{Text: fmt.Sprintf("%.200q is no backup of failoverd, and nothing else in the directory is the standby's business", s.order.File)}
 	}
-	return fmt.Errorf("%w: an order %.20q", errPeer, s.order.Order)
+	return do(ctx)
 }
 
 // no is the refusal of an order that failed here.
@@ -173,6 +163,26 @@ func (s *serving) fetch(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// sweep removes files.
+func (s *serving) sweep(ctx context.Context) error {
+	if err := s.shelf.Sweep(ctx, s.order.File); err != nil {
+		return s.no("remove", err)
+	}
+	return s.line.say(answer, result{})
+}
+
+// free tells how much room there is, to who may use it: what cannot be cleared away again must not be begun.
+func (s *serving) free(ctx context.Context) error {
+	free, err := s.shelf.Free(ctx)
+	if err != nil {
+		return s.no("measure", err)
+	}
+	if err := unix.Faccessat(unix.AT_FDCWD, s.shelf.Path, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+		return &refused{Text: fmt.Sprintf("it may not make and remove files in %.200q: %v", s.shelf.Path, err)}
+	}
+	return s.line.say(answer, result{Free: free})
 }
 
 // changed says that a file is not the one any more that was begun with.
