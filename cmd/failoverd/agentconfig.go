@@ -44,10 +44,11 @@ it means. It is a text to copy from, not a configuration to start with.`,
 
 // agentConfigReport is what `agent config check --json` prints.
 type agentConfigReport struct {
-	File   string          `json:"file"`
-	Valid  bool            `json:"valid"`
-	Errors []configProblem `json:"errors"`
-	Trees  []string        `json:"trees"`
+	File    string          `json:"file"`
+	Valid   bool            `json:"valid"`
+	Errors  []configProblem `json:"errors"`
+	Trees   []string        `json:"trees"`
+	Backups []string        `json:"backups"`
 }
 
 // agentConfigCheckCommand is `failoverd agent config check`.
@@ -81,13 +82,16 @@ func (p *program) checkAgentConfig(file string) error {
 	if err != nil && !known {
 		return err
 	}
-	report := agentConfigReport{File: file, Valid: err == nil, Errors: []configProblem{}, Trees: []string{}}
+	report := agentConfigReport{File: file, Valid: err == nil, Errors: []configProblem{}, Trees: []string{}, Backups: []string{}}
 	for _, w := range wrong {
 		report.Errors = append(report.Errors, configProblem(w))
 	}
 	if err == nil {
 		for _, t := range c.Trees {
 			report.Trees = append(report.Trees, t.Directory)
+		}
+		for _, b := range c.Backups {
+			report.Backups = append(report.Backups, b.Directory)
 		}
 	}
 	switch {
@@ -124,7 +128,7 @@ func (p *program) describeAgent(c *agentconfig.Config) {
 		line(p.out, "Tree %s: the standby may copy %s, %s.", t.Name, t.Directory, back)
 	}
 	for _, b := range c.Backups {
-		line(p.out, "Backups %s: the standby may read, make and remove files in %s. Not available in this version.", b.Name, b.Directory)
+		line(p.out, "Backups %s: the standby may make, read and remove backups of its own in %s, and see nothing else there.", b.Name, b.Directory)
 	}
 	if a := c.Application; a != nil {
 		what := strings.Join(a.Start, " ")

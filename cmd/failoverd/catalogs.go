@@ -60,6 +60,9 @@ func (w *world) catalogs(c config.Server) []replicate.Catalog {
 			Primary: end(fmt.Sprintf("%s (%s)", c.Name, c.Address), d.Primary, d.Name),
 			Standby: end(w.config.Standby.Name, d.Standby, database.CopyOf(c.Name, d.Name)),
 		})
+		if b := d.Primary.Backups; b != nil && b.Agent != "" {
+			list[len(list)-1].Primary.Shelf = w.link.shelf(c.Agent.Address, b.Agent, b.Server, kept(w.config.Standby.DataDir, c))
+		}
 	}
 	return list
 }
@@ -70,7 +73,7 @@ func end(host string, d config.DataSource, catalog string) database.End {
 	if !d.Password.IsZero() {
 		e.Password = d.Password.Reveal
 	}
-	if d.Backups != nil {
+	if d.Backups != nil && d.Backups.Path != "" {
 		e.Shelf = database.Directory{Server: d.Backups.Server, Path: d.Backups.Path}
 	}
 	return e

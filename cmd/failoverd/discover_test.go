@@ -180,6 +180,10 @@ func TestAProposalThatIsCompletedIsRight(t *testing.T) {
 	if diff := cmp.Diff([]string{"mysql", "postgres", "sqlserver"}, engines); diff != "" {
 		t.Errorf("engines (-want +got):\n%s", diff)
 	}
+	// The agent has a directory of backups, which the standby does not see.
+	if b := c.Servers[0].Databases[2].Primary.Backups; b == nil || *b != (config.Backups{Server: "/var/backups/ct", Agent: "ct"}) {
+		t.Errorf("the primary's backups: %+v", b)
+	}
 }
 
 // Whatever a primary says of itself, the file is one that can be read, and says no more than was proposed.
@@ -199,6 +203,9 @@ func TestNoPrimaryWritesTheFile(t *testing.T) {
 				Engine: rapid.SampledFrom([]string{"postgres", "mysql", "sqlserver", "x"}).Draw(t, "engine"), Product: text.Draw(t, "product"),
 				Version: text.Draw(t, "version"), Listens: text.Draw(t, "listens") + ":1", Reachable: rapid.Bool().Draw(t, "reachable"),
 			}},
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "backups") {
+			f.Backups = append(f.Backups, discovery.Backup{Name: text.Draw(t, "backup"), ServerDirectory: text.Draw(t, "server directory")})
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "trees") {
 			f.Trees = append(f.Trees, discovery.Tree{Name: text.Draw(t, "tree"), Directory: text.Draw(t, "directory")})

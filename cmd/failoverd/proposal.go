@@ -153,11 +153,21 @@ func (y *yamlText) databases(f discovery.Found, name string, address netip.Addr)
 			y.comment("      dsn: %s", quoted(ends[i]))
 			y.comment("      password: {file: /etc/failoverd/%s-%s.password}", name, end)
 			if d.Engine == "sqlserver" {
-				y.comment("      backups: {server: DIRECTORY, path: /DIRECTORY}")
+				y.comment("      backups: %s", backupsOf(f, end))
 			}
 		}
 		y.comment(`    replicate_daily: "01:00"`)
 	}
+}
+
+// backupsOf is where an end leaves its backups: a primary where its agent gets at them, if there is one such place.
+func backupsOf(f discovery.Found, end string) string {
+	for _, b := range f.Backups {
+		if end == "primary" && serverNames.MatchString(b.Name) && printable(b.ServerDirectory) && b.ServerDirectory != "" {
+			return fmt.Sprintf("{server: %s, agent: %s}", quoted(b.ServerDirectory), quoted(b.Name))
+		}
+	}
+	return "{server: DIRECTORY, path: /DIRECTORY}"
 }
 
 // databaseEnds are the data sources of a catalog, at the primary and at the standby; nil for a server that is at no

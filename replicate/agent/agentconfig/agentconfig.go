@@ -35,8 +35,8 @@ type Tree struct {
 	ScanInterval time.Duration // how often the whole tree is compared with the index, events or not
 }
 
-// Backup is a directory in which a database server leaves its backup files and finds them again. The standby may read,
-// make and remove every file in it.
+// Backup is a directory in which a database server leaves its backup files and finds them again. The standby may make,
+// read and remove the files in it whose names have its mark, and sees no others.
 type Backup struct {
 	Name            string
 	Directory       string // absolute and clean

@@ -130,6 +130,27 @@ func TestNobodyTriesForEver(t *testing.T) {
 	}
 }
 
+// What no further try can cure is not tried again.
+func TestAFinalErrorIsFinal(t *testing.T) {
+	b := newBed(t)
+	content := noise(5, mega)
+	b.write("x.failoverd-1.bak", content)
+	b.cut = func(int64) int64 { return 300_000 }
+	r, _, err := b.remote.Open(t.Context(), "x.failoverd-1.bak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	withdrawn, dialled := errors.New("the directory was withdrawn"), 0
+	r.(*reader).remote.Dial = func(context.Context) (io.ReadWriteCloser, error) {
+		dialled++
+		return nil, &FinalError{withdrawn}
+	}
+	if _, err := io.Copy(io.Discard, r); !errors.Is(err, withdrawn) || errors.Is(err, errStream) || dialled != 1 {
+		t.Errorf("after %d more streams: %v", dialled, err)
+	}
+}
+
 // What an interrupted fetch has left serves the next one.
 func TestWhatCameBeforeACrashIsNotFetchedAgain(t *testing.T) {
 	b := newBed(t)

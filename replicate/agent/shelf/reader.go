@@ -139,7 +139,9 @@ var errStream = errors.New("the connection to the agent was cut")
 
 // cutOff marks an error of the stream, in contrast to what the agent says and to what must not be.
 func cutOff(err error) error {
-	if _, said := errors.AsType[*refused](err); said || errors.Is(err, errPeer) {
+	_, said := errors.AsType[*refused](err)
+	_, final := errors.AsType[*FinalError](err)
+	if said || final || errors.Is(err, errPeer) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errStream, err)

@@ -28,6 +28,12 @@ type Remote struct {
 	retries []time.Duration // of tests; nil for the usual ones
 }
 
+// FinalError is an error of Dial that no further try cures: the agent was paired with somebody else, say.
+type FinalError struct{ Err error }
+
+func (e *FinalError) Error() string { return e.Err.Error() }
+func (e *FinalError) Unwrap() error { return e.Err }
+
 var (
 	_ database.Courier = Remote{}
 	_ database.Parcel  = (*reader)(nil)
