@@ -180,9 +180,10 @@ type Database struct {
 	Fixups         []string   `key:"fixups"`          // absolute paths of SQL scripts
 }
 
-// DataSource is how one end of a database is reached.
+// DataSource is how one end of a database is reached. Exactly one of DSN and Agent is given.
 type DataSource struct {
-	DSN      string   `key:"dsn"` // holds no password
+	DSN      string   `key:"dsn"`   // holds no password
+	Agent    string   `key:"agent"` // what the agent's configuration calls the database
 	Password Secret   `key:"password"`
 	Backups  *Backups `key:"backups"` // nil unless written
 }

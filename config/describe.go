@@ -178,6 +178,9 @@ func (c *Config) describeData(w io.Writer, s Server) {
 			when = "daily at " + d.ReplicateDaily
 		}
 		way := ""
+		if d.Primary.Agent != "" {
+			way = fmt.Sprintf(", by the agent at %s (databases %s)", s.Agent.Address, d.Primary.Agent)
+		}
 		if b := d.Primary.Backups; b != nil && b.Agent != "" {
 			way = fmt.Sprintf(", its backups in %s by the agent at %s (backups %s)", b.Server, s.Agent.Address, b.Agent)
 		}

@@ -169,7 +169,8 @@ type rawDatabase struct {
 // rawPrimary is a primary's data source, of which the agent may have a part.
 type rawPrimary struct {
 	spot
-	DSN      text          `yaml:"dsn"`
+	DSN      text          `yaml:"dsn" either:"way"`
+	Agent    text          `yaml:"agent" either:"way"`
 	Password secret        `yaml:"password"`
 	Backups  rawFarBackups `yaml:"backups"`
 }

@@ -45,6 +45,9 @@ func (v *validator) databases(raw list[rawDatabase], server string) []Database {
 			v.r.notice(item.spot, "no time of day for the complete replication",
 				"the catalog "+d.Name+" of "+server+" is copied by order only: write replicate_daily: \"01:00\"")
 		}
+		if item.Primary.Agent.good() && d.Engine != "sqlite" && item.Engine.good() {
+			v.r.error(item.Primary.Agent.spot, "agent means nothing for "+d.Engine, "take it out, and write dsn: the agent copies databases of SQLite only")
+		}
 		v.needsBackups(d, item)
 		all = append(all, d)
 	}
@@ -53,12 +56,15 @@ func (v *validator) databases(raw list[rawDatabase], server string) []Database {
 
 // asPrimary is the standby's end in the form of the primary's, which may have more.
 func (r rawDataSource) asPrimary() rawPrimary {
-	return rawPrimary{r.spot, r.DSN, r.Password, rawFarBackups{spot: r.Backups.spot, Server: r.Backups.Server, Path: r.Backups.Path}}
+	return rawPrimary{spot: r.spot, DSN: r.DSN, Password: r.Password, Backups: rawFarBackups{spot: r.Backups.spot, Server: r.Backups.Server, Path: r.Backups.Path}}
 }
 
 func (v *validator) dataSource(raw rawPrimary, parent spot, key string) DataSource {
 	if raw.bad || !v.required(raw.spot, parent, key, `write {dsn: "sqlserver://user@192.168.11.1/CATALOG", password: {file: PATH}}`) {
 		return DataSource{}
+	}
+	if raw.Agent.set() {
+		return v.byAgent(raw)
 	}
 	if v.required(raw.DSN.spot, raw.spot, "dsn", `write the data source, such as "sqlserver://user@192.168.11.1/CATALOG"`) && raw.DSN.good() && holdsPassword(raw.DSN.value) {
 		v.r.error(raw.DSN.spot, "the data source holds a password", "take it out and write password: {file: PATH}")
@@ -68,6 +74,16 @@ func (v *validator) dataSource(raw rawPrimary, parent spot, key string) DataSour
 		d.Backups = v.backups(raw.Backups, key)
 	}
 	return d
+}
+
+// byAgent reads the data source of a database that the agent copies.
+func (v *validator) byAgent(raw rawPrimary) DataSource {
+	for _, other := range []spot{raw.DSN.spot, raw.Password.spot, raw.Backups.spot} {
+		if other.set() {
+			v.r.error(other, "the agent of the server knows where the database is", "take this out, or take agent out")
+		}
+	}
+	return DataSource{Agent: v.name(raw.Agent)}
 }
 
 // backups reads where the backup files of an end are.

@@ -60,8 +60,12 @@ func (w *world) catalogs(c config.Server) []replicate.Catalog {
 			Primary: end(fmt.Sprintf("%s (%s)", c.Name, c.Address), d.Primary, d.Name),
 			Standby: end(w.config.Standby.Name, d.Standby, database.CopyOf(c.Name, d.Name)),
 		})
-		if b := d.Primary.Backups; b != nil && b.Agent != "" {
-			list[len(list)-1].Primary.Shelf = w.link.shelf(c.Agent.Address, b.Agent, b.Server, kept(w.config.Standby.DataDir, c))
+		primary := &list[len(list)-1].Primary
+		switch b, cache := d.Primary.Backups, kept(w.config.Standby.DataDir, c); {
+		case d.Primary.Agent != "":
+			primary.Shelf = w.link.base(c.Agent.Address, d.Primary.Agent, cache)
+		case b != nil && b.Agent != "":
+			primary.Shelf = w.link.shelf(c.Agent.Address, b.Agent, b.Server, cache)
 		}
 	}
 	return list

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -329,5 +331,113 @@ func TestTheAgentDiesInTheMiddle(t *testing.T) {
 	}
 	if got := rows(t, s.at(t, secondary, "pbx_calls")); got != night+", 4 carl" {
 		t.Errorf("the last copy has %q", got)
+	}
+}
+
+// farFiles are SQLite's databases, pbx's where its agent gets at them and the standby does not, and the standby's own.
+type farFiles struct {
+	company *company
+	file    string // at pbx
+	copies  string
+}
+
+// newFarFiles makes the database with its calls and recordings.
+func newFarFiles(c *company) *farFiles {
+	c.t.Helper()
+	f := &farFiles{company: c, file: filepath.Join(c.Dir, "pbx", "calls.sqlite"), copies: filepath.Join(c.Dir, "copies")}
+	ok(c.t, errors.Join(os.Mkdir(filepath.Dir(f.file), 0o700), os.Mkdir(f.copies, 0o700)))
+	ok(c.t, c.Configure(site.Options{
+		Binary: c.Binary(), Interval: 100 * time.Millisecond, StandIn: true, PBXTakeover: "max_age: 36h", PBX: fmt.Sprintf(`databases:
+  - name: calls
+    engine: sqlite
+    primary: {agent: telephony}
+    standby: {dsn: %q}
+    replicate_daily: "03:30"
+`, f.copies+"/"),
+	}))
+	execute(c.t, f.at(f.file), "PRAGMA journal_mode = WAL", "CREATE TABLE calls (id INTEGER PRIMARY KEY, who VARCHAR(50) NOT NULL)", "INSERT INTO calls VALUES (1, 'anna'), (2, 'bert')",
+		"CREATE TABLE recordings (sound BLOB)", "INSERT INTO recordings SELECT randomblob(100000) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 80) SELECT i FROM n)")
+	return f
+}
+
+// at opens a file as an application does.
+func (f *farFiles) at(file string) *sql.DB {
+	f.company.t.Helper()
+	return open(f.company.t, "sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+}
+
+// there is the standby's copy.
+func (f *farFiles) there() *sql.DB { return f.at(filepath.Join(f.copies, "pbx_calls.db")) }
+
+// A SQLite database of pbx that the standby does not see is copied by the agent, which reads it and no more: every night
+// what has changed travels, a takeover works on the copy, and nothing is brought back that way.
+func TestSQLiteByTheAgent(t *testing.T) {
+	c := newCompany(t, site.Options{StandIn: true})
+	f := newFarFiles(c)
+	o := newOutpost(c)
+	c.start()
+	contains(t, c.cli(exitDone, "agents"), "not paired: failoverd pair "+site.PBXAddress+":7443")
+	o.run()
+	if out, err := o.pair(o.invite()); err != nil {
+		t.Fatalf("pair: %v, %s", err, out)
+	}
+	contains(t, c.cli(exitRefused, "replicate", "from-live", "pbx", "--yes"), `has no database "telephony" under databases`)
+	o.end(syscall.SIGTERM)
+	o.configure(fmt.Sprintf("databases: [{name: telephony, file: %q}]\n", f.file))
+	contains(t, o.cli(exitDone, "agent", "config", "check", o.config), "have copies of "+f.file)
+	o.run()
+	before, err := os.ReadFile(f.file)
+	ok(t, err)
+	contains(t, c.cli(exitDone, "replicate", "from-live", "pbx", "--dry-run"), "If pbx were replicated from live now", "calls")
+	copied := func() int64 {
+		t.Helper()
+		c.cli(exitDone, "replicate", "from-live", "pbx", "--yes")
+		return c.waitServer("pbx", "copied", copiedOnce).Copies[0].Bytes
+	}
+	first := copied()
+	if after, err := os.ReadFile(f.file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the primary's file was touched: %v", err)
+	}
+	application := f.at(f.file) // it goes on working
+	defer application.Close()
+	_, err = application.ExecContext(t.Context(), "INSERT INTO calls VALUES (3, 'carl')")
+	ok(t, err)
+	second := copied()
+	t.Logf("the first night %d bytes travelled, the second %d", first, second)
+	if first < 8_000_000 || second > first/10 || second == 0 {
+		t.Errorf("the first night %d bytes travelled, the second %d", first, second)
+	}
+	const night = "1 anna, 2 bert, 3 carl"
+	if got := rows(t, f.there()); got != night {
+		t.Errorf("the copy has %q, want %q", got, night)
+	}
+	if left, err := filepath.Glob(filepath.Join(c.Dir, "agent", "databases", "telephony", "*")); err != nil || len(left) > 0 {
+		t.Errorf("the agent has kept %q, %v", left, err)
+	}
+
+	// Without its agent the primary's copy stays as it is.
+	o.end(syscall.SIGKILL)
+	out, code := c.CLI(c.waiting(), "replicate", "from-live", "pbx", "--yes")
+	if code != exitRefused && code != exitFailed || !strings.Contains(out, "the agent at "+site.PBXAddress+":7443 does not answer") {
+		t.Errorf("without the agent: exit %d: %s", code, out)
+	}
+	if got := rows(t, f.there()); got != night {
+		t.Errorf("without the agent the copy has %q", got)
+	}
+	o.run()
+
+	ok(t, c.PBX.Die())
+	c.waitState("pbx", "Failure", "standing in")
+	execute(t, f.there(), "INSERT INTO calls VALUES (4, 'dora')")
+	c.cli(exitDone, "release", "pbx", "--yes", "--reason", "repaired")
+	ok(t, c.PBX.Return())
+	c.waitState("pbx", "OK", "standing by")
+	contains(t, c.cli(exitRefused, "replicate", "to-live", "pbx", "--yes"), "is read by its agent, which changes nothing there")
+	if got := rows(t, f.at(f.file)); got != night {
+		t.Errorf("the primary has %q", got)
+	}
+	c.cli(exitDone, "replicate", "from-live", "pbx", "--yes", "--accept", status.DiscardDiverged, "--reason", "brought back by hand")
+	if got := rows(t, f.there()); got != night {
+		t.Errorf("what the stand-in wrote was given up, and the copy has %q", got)
 	}
 }

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"io"
+	"io/fs"
 	"strings"
 )
 
@@ -43,4 +44,19 @@ type Parcel interface {
 	io.ReadCloser
 	// Travelled is how many bytes have travelled for what was read.
 	Travelled() int64
+}
+
+// Maker is a courier that has a copy of one database made where that is, as a file that it then brings.
+type Maker interface {
+	Courier
+	// Look looks at the database as a source, as Probe does.
+	Look(ctx context.Context) (Report, error)
+	// Make makes a file that holds the database as it is at one instant.
+	Make(ctx context.Context, file string) (Made, error)
+}
+
+// Made is what is known of the database that a file was made of.
+type Made struct {
+	Identity string      // which one it is
+	Mode     fs.FileMode // the permissions of its own file
 }

@@ -21,6 +21,7 @@ type Config struct {
 	DataDir     string         // the agent's own directory: key, pairing, hold, index of the trees
 	Trees       []Tree
 	Backups     []Backup
+	Databases   []Database
 	Application *Application // nil: the standby can neither start nor stop anything
 	Discover    Discover
 }
@@ -41,6 +42,12 @@ type Backup struct {
 	Name            string
 	Directory       string // absolute and clean
 	ServerDirectory string // how the database server names it; Directory unless written
+}
+
+// Database is a SQLite database of which the standby may have copies.
+type Database struct {
+	Name string
+	File string // absolute and clean
 }
 
 // Application is what does the work on this host.
@@ -74,4 +81,14 @@ func (c *Config) Backup(name string) (Backup, bool) {
 		}
 	}
 	return Backup{}, false
+}
+
+// Database finds a SQLite database by its name.
+func (c *Config) Database(name string) (Database, bool) {
+	for _, d := range c.Databases {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return Database{}, false
 }

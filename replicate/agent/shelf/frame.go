@@ -151,13 +151,18 @@ func refusal(body []byte) error {
 	if err := json.Unmarshal(body, &r); err != nil {
 		return fmt.Errorf("%w: %w", errPeer, err)
 	}
-	r.Text = strings.Map(func(c rune) rune {
+	r.Text = tame(r.Text)
+	return &r
+}
+
+// tame makes a text of the other side fit to be shown.
+func tame(text string) string {
+	return strings.Map(func(c rune) rune {
 		if c < ' ' || c == utf8.RuneError || c >= 0x7f && c < 0xa0 {
 			return '?'
 		}
 		return c
-	}, r.Text)
-	return &r
+	}, text)
 }
 
 func (r *refused) Error() string { return "the agent says: " + r.Text }

@@ -93,12 +93,15 @@ func (r Remote) simple(ctx context.Context, o order) (a result, err error) {
 		}
 	}()
 	if err := l.say(ask, o); err != nil {
-		return a, err
+		return a, cutOff(err)
 	}
-	if o.Order == "hash" {
+	if o.Order == "hash" || o.Order == "make" {
 		l.silence = 24 * time.Hour // the agent reads all of it first
 	}
-	return a, l.hear(answer, &a)
+	if err := l.hear(answer, &a); err != nil {
+		return a, cutOff(err)
+	}
+	return a, nil
 }
 
 // Sweep removes files at the primary. What was fetched of them stays in the cache.

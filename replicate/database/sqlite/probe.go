@@ -14,7 +14,16 @@ import (
 // Probe looks at both files and at their directories.
 func (Engine) Probe(ctx context.Context, p database.Pair) (database.Report, error) {
 	var r database.Report
-	if err := probeSource(ctx, p, &r); err != nil {
+	look := probeSource
+	switch {
+	case far(p.Target) != nil:
+		found(&r, true, "read-only", fmt.Sprintf("%s of %s is read by its agent, which changes nothing there", p.Target.Catalog, p.Target.Host),
+			"bring the file back by hand: see Back to live in replicate-databases.md")
+		return r, nil
+	case far(p.Source) != nil:
+		look = probeFar
+	}
+	if err := look(ctx, p, &r); err != nil {
 		return r, err
 	}
 	return r, probeTarget(ctx, p, &r)
