@@ -322,21 +322,59 @@ func TestTakeByWhoMayOnlyRead(t *testing.T) {
 		if _, err := db.ExecContext(t.Context(), "INSERT INTO calls VALUES (3, 'carl')"); err != nil {
 			t.Fatal(err)
 		}
-		name := fmt.Sprintf("calls.failoverd-%v.db", wal)
-		cmd := child(t.Context(), "take", file, filepath.Join(dir, "agent"), name)
-		cmd.Path, cmd.Dir = program, "/"
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
-		out, err := cmd.Output()
-		var made database.Made
-		if err := errors.Join(err, json.Unmarshal(out, &made)); err != nil || made.Mode != 0o644 || made.Identity == "" {
-			t.Fatalf("WAL %v: %+v, %v: %s", wal, made, err, out)
+		for _, how := range []string{"at-work", "at-rest"} {
+			if how == "at-rest" {
+				if err := db.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			name := fmt.Sprintf("calls.failoverd-%s-%v.db", how, wal)
+			cmd := child(t.Context(), "take", file, filepath.Join(dir, "agent"), name)
+			cmd.Path, cmd.Dir = program, "/"
+			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
+			out, err := cmd.Output()
+			var made database.Made
+			if err := errors.Join(err, json.Unmarshal(out, &made)); err != nil || made.Mode != 0o644 || made.Identity == "" {
+				t.Fatalf("WAL %v, %s: %+v, %v: %s", wal, how, made, err, out)
+			}
+			got, err := (&site{}).query(t.Context(), database.End{DSN: filepath.Join(dir, "agent", name), Catalog: "x"}, "x", "SELECT group_concat(who) FROM (SELECT who FROM calls ORDER BY id)")
+			if err != nil || got[0][0] != "anna,bert,carl" {
+				t.Errorf("WAL %v, %s: the copy has %v, %v", wal, how, got, err)
+			}
 		}
-		if err := db.Close(); err != nil {
+	}
+}
+
+// Who takes a file for one that rests finds out when it did not.
+func TestAFileThatDidNotRest(t *testing.T) {
+	closed := &os.PathError{Op: "open", Path: "x", Err: syscall.EROFS}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "calls.db")
+	if err := (&site{wal: true}).create(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, is := resting(file, closed); is {
+		t.Error("an error of another kind")
+	}
+	// SQLite's own error, of a file in a directory that is none.
+	_, why := look(t.Context(), filepath.Join(file, "absent"))
+	r, is := resting(file, why)
+	if !is || r.rested() != nil {
+		t.Fatalf("it rests, and %v, %v is said (%v)", is, r.rested(), why)
+	}
+	work(t, file, "CREATE TABLE calls (n INTEGER)")
+	if r.rested() == nil {
+		t.Error("it was written to")
+	}
+	for _, beside := range companions(file) {
+		if err := os.WriteFile(beside, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := (&site{}).query(t.Context(), database.End{DSN: filepath.Join(dir, "agent", name), Catalog: "x"}, "x", "SELECT group_concat(who) FROM (SELECT who FROM calls ORDER BY id)")
-		if err != nil || got[0][0] != "anna,bert,carl" {
-			t.Errorf("WAL %v: the copy has %v, %v", wal, got, err)
+		if _, is := resting(file, why); is {
+			t.Errorf("it rests beside %s", beside)
+		}
+		if err := os.Remove(beside); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 )
 
 // Look looks at a database file of this host as a source, for who cannot see it. It changes nothing.
-func (Engine) Look(ctx context.Context, host, file string) (r database.Report, err error) {
+func (e Engine) Look(ctx context.Context, host, file string) (r database.Report, err error) {
 	// A source's catalog is what the data source says, whatever it is called.
-	err = probeSource(ctx, database.Pair{Source: database.End{Host: host, DSN: file, Catalog: "main"}}, &r)
+	err = probeBy(ctx, database.Pair{Source: database.End{Host: host, DSN: file, Catalog: "main"}}, &r, e.pages.lookFrom)
 	return r, err
 }
 
@@ -31,18 +31,17 @@ func (e Engine) Take(ctx context.Context, file string, into *os.Root, name strin
 	if made.Identity, err = identity(path); err != nil {
 		return made, err
 	}
-	c, err := e.pages.look(ctx, path)
+	c, done, err := e.pages.lookFrom(ctx, path)
 	if err != nil {
 		return made, err
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	if err := c.exec(ctx, "BEGIN"); err != nil {
-		return made, err
+	if err = c.exec(ctx, "BEGIN"); err == nil {
+		err = e.takeInto(ctx, c, into, name)
 	}
-	if err := e.takeInto(ctx, c, into, name); err != nil {
-		return made, err
+	if err = errors.Join(err, done()); err != nil {
+		err = errors.Join(err, gone(into.Remove(name)))
 	}
-	return made, c.exec(ctx, "ROLLBACK")
+	return made, err
 }
 
 // takeInto writes the pages under a name that a sweep finds, and gives the file its own name when it is on the disk.
