@@ -49,27 +49,27 @@ type flaw struct {
 	Remedy string `json:"remedy"`
 }
 
-// Bounds of what is said of a database, so that it fits into a frame.
+// Bounds of what is said of a database, so that it fits into a frame whatever JSON makes of its letters.
 const (
-	maxWord   = 100
-	maxList   = 20 // tables without a key, kinds of objects
+	maxWord   = 80
+	maxList   = 12 // tables without a key, kinds of objects
 	maxFlaws  = 5
 	maxRemedy = 400
 )
 
 // seenOf makes a report fit to travel.
 func seenOf(r database.Report) seen {
-	s := seen{Product: cut(r.Source.Product, maxWord), Version: cut(r.Source.Version, maxWord), Bytes: r.Bytes, Objects: map[string]int{}}
+	s := seen{Product: tame(cut(r.Source.Product, maxWord)), Version: tame(cut(r.Source.Version, maxWord)), Bytes: r.Bytes, Objects: map[string]int{}}
 	for _, kind := range slices.Sorted(maps.Keys(r.Objects)) {
 		if len(s.Objects) < maxList {
-			s.Objects[cut(kind, maxWord)] = r.Objects[kind]
+			s.Objects[tame(cut(kind, maxWord))] = r.Objects[kind]
 		}
 	}
 	for _, name := range r.NoKey[:min(len(r.NoKey), maxList)] {
-		s.NoKey = append(s.NoKey, cut(name, maxWord))
+		s.NoKey = append(s.NoKey, tame(cut(name, maxWord)))
 	}
 	for _, p := range r.Problems[:min(len(r.Problems), maxFlaws)] {
-		s.Problems = append(s.Problems, flaw{cut(p.Code, maxWord), p.Blocks, cut(p.Text, maxRemedy), cut(p.Remedy, maxRemedy)})
+		s.Problems = append(s.Problems, flaw{tame(cut(p.Code, maxWord)), p.Blocks, tame(cut(p.Text, maxRemedy)), tame(cut(p.Remedy, maxRemedy))})
 	}
 	return s
 }

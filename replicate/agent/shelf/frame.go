@@ -31,10 +31,10 @@ const (
 const (
 	maxFrame   = maxChunk + 1<<10
 	maxText    = 1 << 10
-	maxWords   = 8 << 10 // of a frame that is JSON
-	maxWindow  = 1024    // chunks of a turn
-	windowSize = 8 << 20 // bytes after which a turn gets no further chunk
-	recordSize = 36      // of a chunk: its length and its hash
+	maxWords   = 64 << 10 // of a frame that is JSON
+	maxWindow  = 1024     // chunks of a turn
+	windowSize = 8 << 20  // bytes after which a turn gets no further chunk
+	recordSize = 36       // of a chunk: its length and its hash
 )
 
 // errPeer is wrapped by what is wrong with what the other side said, in contrast to what is wrong with the stream.

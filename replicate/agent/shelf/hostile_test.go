@@ -137,7 +137,7 @@ func TestAHostileStandbyIsRefused(t *testing.T) {
 		"another order":   {func(l *line) { _ = l.say(ask, order{Order: "format"}) }, "format"},
 		"no words":        {func(l *line) { _ = l.write(ask, []byte("x")) }, "invalid character"},
 		"no order":        {func(l *line) { _ = l.write(data, nil) }, "where 'q' belongs"},
-		"many words":      {func(l *line) { _ = l.write(ask, make([]byte, maxWords+1)) }, "8193 bytes"},
+		"many words":      {func(l *line) { _ = l.write(ask, make([]byte, maxWords+1)) }, "65537 bytes"},
 		"from nowhere":    {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.failoverd-1.bak", From: -1}) }, "changed"},
 		"from behind":     {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.failoverd-1.bak", From: mega + 1}) }, "changed"},
 		"another version": {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.failoverd-1.bak", Version: "1"}) }, "changed"},
