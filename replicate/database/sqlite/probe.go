@@ -18,7 +18,7 @@ func (Engine) Probe(ctx context.Context, p database.Pair) (database.Report, erro
 	switch {
 	case far(p.Target) != nil:
 		found(&r, true, "read-only", fmt.Sprintf("%s of %s is read by its agent, which changes nothing there", p.Target.Catalog, p.Target.Host),
-			"bring the file back by hand: see Back to live in replicate-databases.md")
+			"bring the file back by hand, then: failoverd replicate from-live --accept discard-diverged")
 		return r, nil
 	case far(p.Source) != nil:
 		look = probeFar
