@@ -341,19 +341,20 @@ type farFiles struct {
 	copies  string
 }
 
-// newFarFiles makes the database with its calls and recordings.
-func newFarFiles(c *company) *farFiles {
+// newFarFiles makes the database with its calls and recordings; the agent is reached at an address.
+func newFarFiles(c *company, agent string) *farFiles {
 	c.t.Helper()
 	f := &farFiles{company: c, file: filepath.Join(c.Dir, "pbx", "calls.sqlite"), copies: filepath.Join(c.Dir, "copies")}
 	ok(c.t, errors.Join(os.Mkdir(filepath.Dir(f.file), 0o700), os.Mkdir(f.copies, 0o700)))
 	ok(c.t, c.Configure(site.Options{
-		Binary: c.Binary(), Interval: 100 * time.Millisecond, StandIn: true, PBXTakeover: "max_age: 36h", PBX: fmt.Sprintf(`databases:
+		Binary: c.Binary(), Interval: 100 * time.Millisecond, StandIn: true, PBXTakeover: "max_age: 36h", PBX: fmt.Sprintf(`agent: {address: %q}
+databases:
   - name: calls
     engine: sqlite
     primary: {agent: telephony}
     standby: {dsn: %q}
     replicate_daily: "03:30"
-`, f.copies+"/"),
+`, agent, f.copies+"/"),
 	}))
 	execute(c.t, f.at(f.file), "PRAGMA journal_mode = WAL", "CREATE TABLE calls (id INTEGER PRIMARY KEY, who VARCHAR(50) NOT NULL)", "INSERT INTO calls VALUES (1, 'anna'), (2, 'bert')",
 		"CREATE TABLE recordings (sound BLOB)", "INSERT INTO recordings SELECT randomblob(100000) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 80) SELECT i FROM n)")
@@ -366,6 +367,11 @@ func (f *farFiles) at(file string) *sql.DB {
 	return open(f.company.t, "sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
 }
 
+// grant is what the agent's configuration says of the database.
+func (f *farFiles) grant() string {
+	return fmt.Sprintf("databases: [{name: telephony, file: %q}]\n", f.file)
+}
+
 // there is the standby's copy.
 func (f *farFiles) there() *sql.DB { return f.at(filepath.Join(f.copies, "pbx_calls.db")) }
 
@@ -373,7 +379,7 @@ func (f *farFiles) there() *sql.DB { return f.at(filepath.Join(f.copies, "pbx_ca
 // what has changed travels, a takeover works on the copy, and nothing is brought back that way.
 func TestSQLiteByTheAgent(t *testing.T) {
 	c := newCompany(t, site.Options{StandIn: true})
-	f := newFarFiles(c)
+	f := newFarFiles(c, site.PBXAddress+":7443")
 	o := newOutpost(c)
 	c.start()
 	contains(t, c.cli(exitDone, "agents"), "not paired: failoverd pair "+site.PBXAddress+":7443")
@@ -383,7 +389,7 @@ func TestSQLiteByTheAgent(t *testing.T) {
 	}
 	contains(t, c.cli(exitRefused, "replicate", "from-live", "pbx", "--yes"), `has no database "telephony" under databases`)
 	o.end(syscall.SIGTERM)
-	o.configure(fmt.Sprintf("databases: [{name: telephony, file: %q}]\n", f.file))
+	o.configure(f.grant())
 	contains(t, o.cli(exitDone, "agent", "config", "check", o.config), "have copies of "+f.file)
 	o.run()
 	before, err := os.ReadFile(f.file)
@@ -439,5 +445,45 @@ func TestSQLiteByTheAgent(t *testing.T) {
 	c.cli(exitDone, "replicate", "from-live", "pbx", "--yes", "--accept", status.DiscardDiverged, "--reason", "brought back by hand")
 	if got := rows(t, f.there()); got != night {
 		t.Errorf("what the stand-in wrote was given up, and the copy has %q", got)
+	}
+}
+
+// The agent dies while its copy of a SQLite database travels, and comes back: the copy goes on where it was, the one before
+// serves meanwhile, and nothing is left at the agent.
+func TestTheAgentDiesWithASQLiteDatabase(t *testing.T) {
+	c := newCompany(t, site.Options{StandIn: true})
+	v := newValve(c)
+	f := newFarFiles(c, v.address)
+	o := newOutpost(c, f.grant())
+	c.start()
+	o.run()
+	if out, err := o.pairAt(site.StandbyAddress, o.invite()); err != nil {
+		t.Fatalf("pair: %v, %s", err, out)
+	}
+	c.cli(exitDone, "replicate", "from-live", "pbx", "--yes")
+	first := c.waitServer("pbx", "copied", copiedOnce).Copies[0].Bytes
+	execute(t, f.at(f.file), "INSERT INTO calls VALUES (3, 'carl')", "UPDATE recordings SET sound = randomblob(100000)")
+	held := v.shut(first / 2)
+	c.cli(exitDone, "replicate", "from-live", "pbx", "--yes", "--no-wait")
+	select {
+	case <-held:
+	case <-c.waiting().Done():
+		t.Fatal("nothing travels")
+	}
+	o.end(syscall.SIGKILL)
+	v.open()
+	if got := rows(t, f.there()); got != "1 anna, 2 bert" {
+		t.Errorf("in the middle the copy has %q", got)
+	}
+	o.run()
+	done := c.waitServer("pbx", "copied a second time", func(v status.Server) bool { return copiedOnce(v) && v.Copies[0].Rows == 83 })
+	if again := done.Copies[0].Bytes; again < first/2 || again > first+first/4 {
+		t.Errorf("%d bytes travelled for a file of %d", again, first)
+	}
+	if got := rows(t, f.there()); got != "1 anna, 2 bert, 3 carl" {
+		t.Errorf("afterwards the copy has %q", got)
+	}
+	if left, err := filepath.Glob(filepath.Join(c.Dir, "agent", "databases", "telephony", "*")); err != nil || len(left) > 0 {
+		t.Errorf("the agent has kept %q, %v", left, err)
 	}
 }

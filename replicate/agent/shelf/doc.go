@@ -15,7 +15,7 @@
 //	data … ────────────────────────►
 //	done {sha256} ─────────────────►
 //	     ◄──────────────────────────  answer, once the file is durable under its name
-//	hash, sweep, free: the answer is everything
+//	hash, sweep, free; of a database look and make: the answer is everything
 //
 // A file is cut into chunks where its content says so (chunk.go): what moved within a backup, because a page was
 // inserted before it, is the same chunk still. What the standby fetched it keeps (cache.go), with the hashes of its
@@ -24,6 +24,9 @@
 // connection that is cut goes on at the chunk where it was (reader.go).
 //
 // Only files whose names have failoverd's mark are served: what else lies in the directory is its owner's.
+//
+// RemoteBase and ServeBase are the same for a database of which the agent makes copies into a directory (database.go). Its
+// pages do not move, so what has not changed is cut into the same chunks, and does not travel.
 //
 // The package replicate/files, which copies trees, is not what does it: a source there watches a whole directory, marks
 // it as its own and waits until a file has come to rest, and a sink deletes what is gone at the source. Here one file is
