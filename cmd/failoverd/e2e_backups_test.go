@@ -144,16 +144,13 @@ type strongroom struct {
 // newStrongroom makes the server with its catalog; the agent is reached at an address.
 func newStrongroom(c *company, agent string) *strongroom {
 	c.t.Helper()
-	n := newSQLServer(c.t, c).(*network)
-	s := &strongroom{network: n, company: c, directory: filepath.Join(c.Dir, "strongroom", "safe")}
+	s := &strongroom{company: c, directory: filepath.Join(c.Dir, "strongroom", "safe")}
 	ok(c.t, os.MkdirAll(s.directory, 0o700))
 	server := tdstest.Start(c.t, tdstest.Options{
 		Name: "PBX", BackupDir: filepath.Dir(s.directory), Accounts: []tdstest.Account{{Name: "fo", Password: trialPassword}},
 	})
-	ok(c.t, n.die())
-	n.servers[primary] = server.Addr
-	ok(c.t, n.back())
-	n.more[primary] = fmt.Sprintf(", password: {file: %q}, backups: {server: safe, agent: mssql}", secretFile(c.t, trialPassword))
+	n := newSQLServers(c.t, c, server, "{server: safe, agent: mssql}").(*network)
+	s.network = n
 	ok(c.t, c.Configure(site.Options{
 		Binary: c.Binary(), Interval: 100 * time.Millisecond, StandIn: true, PBX: fmt.Sprintf("agent: {address: %q}\n", agent) + n.config(),
 		PBXTakeover: "max_age: 36h",
