@@ -79,7 +79,7 @@ func (s *Server) agentRoutes(h huma.API) {
 	add(s, h, route{
 		method: http.MethodPost, path: "/agents/discover", id: "discover-primary", tag: "agents", role: Admin, wide: true, slow: true,
 		errors: []int{409, 503}, summary: "What there is on a primary",
-		detail: "The paired agent at the address tells its host's name, addresses, gateways, database servers, SQLite files and trees, and what it could not learn. It is asked without a password and nothing is changed.",
+		detail: "The paired agent at the address tells its host's name, addresses, gateways, database servers, SQLite files, trees and directories of backups, which of them it grants, and what it could not learn. It is asked without a password and nothing is changed.",
 	},
 		func(ctx context.Context, in *struct{ Body Discovery }) (*document[discovery.Found], error) {
 			at, err := netip.ParseAddrPort(in.Body.Address)

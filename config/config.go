@@ -180,18 +180,20 @@ type Database struct {
 	Fixups         []string   `key:"fixups"`          // absolute paths of SQL scripts
 }
 
-// DataSource is how one end of a database is reached.
+// DataSource is how one end of a database is reached. Exactly one of DSN and Agent is given.
 type DataSource struct {
-	DSN      string   `key:"dsn"` // holds no password
+	DSN      string   `key:"dsn"`   // holds no password
+	Agent    string   `key:"agent"` // what the agent's configuration calls the database
 	Password Secret   `key:"password"`
 	Backups  *Backups `key:"backups"` // nil unless written
 }
 
-// Backups is the directory in which a database server leaves its backup files, as it names it itself and as the
-// standby sees it.
+// Backups is the directory in which a database server leaves its backup files, as it names it itself, and how the
+// standby gets at it. Exactly one of Path and Agent is given.
 type Backups struct {
 	Server string `key:"server"`
-	Path   string `key:"path"` // absolute
+	Path   string `key:"path"`  // absolute
+	Agent  string `key:"agent"` // what the agent's configuration calls the directory
 }
 
 // FileTree is one tree of files that is kept copied.

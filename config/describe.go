@@ -177,7 +177,14 @@ func (c *Config) describeData(w io.Writer, s Server) {
 		if d.ReplicateDaily != "" {
 			when = "daily at " + d.ReplicateDaily
 		}
-		fmt.Fprintf(w, "  Database %s (%s): copied to %s_%s, %s.\n", d.Name, d.Engine, s.Name, d.Name, when)
+		way := ""
+		if d.Primary.Agent != "" {
+			way = fmt.Sprintf(", by the agent at %s (databases %s)", s.Agent.Address, d.Primary.Agent)
+		}
+		if b := d.Primary.Backups; b != nil && b.Agent != "" {
+			way = fmt.Sprintf(", its backups in %s by the agent at %s (backups %s)", b.Server, s.Agent.Address, b.Agent)
+		}
+		fmt.Fprintf(w, "  Database %s (%s): copied to %s_%s, %s%s.\n", d.Name, d.Engine, s.Name, d.Name, when, way)
 	}
 	for _, f := range s.Files {
 		f.describe(w)

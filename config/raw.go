@@ -158,7 +158,7 @@ type rawDatabase struct {
 	spot
 	Name           text          `yaml:"name"`
 	Engine         text          `yaml:"engine"`
-	Primary        rawDataSource `yaml:"primary"`
+	Primary        rawPrimary    `yaml:"primary"`
 	Standby        rawDataSource `yaml:"standby"`
 	ReplicateDaily text          `yaml:"replicate_daily"`
 	CatchUp        truth         `yaml:"catch_up"`
@@ -166,11 +166,27 @@ type rawDatabase struct {
 	Fixups         list[text]    `yaml:"fixups"`
 }
 
+// rawPrimary is a primary's data source, of which the agent may have a part.
+type rawPrimary struct {
+	spot
+	DSN      text          `yaml:"dsn" either:"way"`
+	Agent    text          `yaml:"agent" either:"way"`
+	Password secret        `yaml:"password"`
+	Backups  rawFarBackups `yaml:"backups"`
+}
+
 type rawDataSource struct {
 	spot
 	DSN      text       `yaml:"dsn"`
 	Password secret     `yaml:"password"`
 	Backups  rawBackups `yaml:"backups"`
+}
+
+type rawFarBackups struct {
+	spot
+	Server text `yaml:"server"`
+	Path   text `yaml:"path" either:"way"`
+	Agent  text `yaml:"agent" either:"way"`
 }
 
 type rawBackups struct {

@@ -82,14 +82,18 @@ func (a agentService) run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	bases, err := newBases(c)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
 	server, err := agent.NewServer(agent.ServerConfig{
 		Data: dir, Identity: identity, Name: c.Name, Version: versionOf().Version, BootID: bootID(), Files: trees, Log: a.log,
-		Services: map[string]agent.Service{discoverService: newDiscoverer(c)},
+		Services: map[string]agent.Service{discoverService: newDiscoverer(c), backupsService: backups{c}, databasesService: bases},
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	a.log.Info("the agent listens", "address", l.Addr(), "fingerprint", identity.Key().Fingerprint(), "trees", len(c.Trees), "version", versionOf().Version)
+	a.log.Info("the agent listens", "address", l.Addr(), "fingerprint", identity.Key().Fingerprint(), "trees", len(c.Trees), "backups", len(c.Backups), "databases", len(c.Databases), "version", versionOf().Version)
 	if _, paired := server.Standby(); !paired {
 		a.log.Warn("no standby is paired yet: run failoverd agent pair here, then failoverd pair on the standby")
 	}

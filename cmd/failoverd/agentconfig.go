@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,10 +45,12 @@ it means. It is a text to copy from, not a configuration to start with.`,
 
 // agentConfigReport is what `agent config check --json` prints.
 type agentConfigReport struct {
-	File   string          `json:"file"`
-	Valid  bool            `json:"valid"`
-	Errors []configProblem `json:"errors"`
-	Trees  []string        `json:"trees"`
+	File      string          `json:"file"`
+	Valid     bool            `json:"valid"`
+	Errors    []configProblem `json:"errors"`
+	Trees     []string        `json:"trees"`
+	Backups   []string        `json:"backups"`
+	Databases []string        `json:"databases"`
 }
 
 // agentConfigCheckCommand is `failoverd agent config check`.
@@ -81,13 +84,19 @@ func (p *program) checkAgentConfig(file string) error {
 	if err != nil && !known {
 		return err
 	}
-	report := agentConfigReport{File: file, Valid: err == nil, Errors: []configProblem{}, Trees: []string{}}
+	report := agentConfigReport{File: file, Valid: err == nil, Errors: []configProblem{}, Trees: []string{}, Backups: []string{}, Databases: []string{}}
 	for _, w := range wrong {
 		report.Errors = append(report.Errors, configProblem(w))
 	}
 	if err == nil {
 		for _, t := range c.Trees {
 			report.Trees = append(report.Trees, t.Directory)
+		}
+		for _, b := range c.Backups {
+			report.Backups = append(report.Backups, b.Directory)
+		}
+		for _, d := range c.Databases {
+			report.Databases = append(report.Databases, d.File)
 		}
 	}
 	switch {
@@ -124,7 +133,10 @@ func (p *program) describeAgent(c *agentconfig.Config) {
 		line(p.out, "Tree %s: the standby may copy %s, %s.", t.Name, t.Directory, back)
 	}
 	for _, b := range c.Backups {
-		line(p.out, "Backups %s: the standby may read, make and remove files in %s. Not available in this version.", b.Name, b.Directory)
+		line(p.out, "Backups %s: the standby may make, read and remove backups of its own in %s, and see nothing else there.", b.Name, b.Directory)
+	}
+	for _, d := range c.Databases {
+		line(p.out, "Database %s: the standby may have copies of %s made, in %s.", d.Name, d.File, filepath.Join(c.DataDir, "databases", d.Name))
 	}
 	if a := c.Application; a != nil {
 		what := strings.Join(a.Start, " ")

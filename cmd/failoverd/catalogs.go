@@ -60,6 +60,13 @@ func (w *world) catalogs(c config.Server) []replicate.Catalog {
 			Primary: end(fmt.Sprintf("%s (%s)", c.Name, c.Address), d.Primary, d.Name),
 			Standby: end(w.config.Standby.Name, d.Standby, database.CopyOf(c.Name, d.Name)),
 		})
+		primary := &list[len(list)-1].Primary
+		switch b, cache := d.Primary.Backups, kept(w.config.Standby.DataDir, c); {
+		case d.Primary.Agent != "":
+			primary.Shelf = w.link.base(c.Agent.Address, d.Primary.Agent, cache)
+		case b != nil && b.Agent != "":
+			primary.Shelf = w.link.shelf(c.Agent.Address, b.Agent, b.Server, cache)
+		}
 	}
 	return list
 }
@@ -70,7 +77,7 @@ func end(host string, d config.DataSource, catalog string) database.End {
 	if !d.Password.IsZero() {
 		e.Password = d.Password.Reveal
 	}
-	if d.Backups != nil {
+	if d.Backups != nil && d.Backups.Path != "" {
 		e.Shelf = database.Directory{Server: d.Backups.Server, Path: d.Backups.Path}
 	}
 	return e

@@ -77,7 +77,11 @@ func writeFound(w io.Writer, colours palette, f discovery.Found) {
 		t.row("Database server", d.Listens, databaseServer(d))
 	}
 	for _, s := range f.SQLite {
-		t.row("SQLite", s.Path, fmt.Sprintf("%s, user version %d", size(s.Bytes), s.UserVersion))
+		what := fmt.Sprintf("%s, user version %d", size(s.Bytes), s.UserVersion)
+		if s.Grant != "" {
+			what += ", can be copied as " + s.Grant
+		}
+		t.row("SQLite", s.Path, what)
 	}
 	for _, tree := range f.Trees {
 		t.row("Tree "+tree.Name, tree.Directory, treeSize(tree))

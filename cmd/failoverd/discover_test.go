@@ -32,7 +32,10 @@ func pbxFound() discovery.Found {
 			{Engine: "postgres", Product: "PostgreSQL", Listens: "192.168.11.1:5432", Reachable: true},
 			{Engine: "sqlserver", Product: "SQL Server", Version: "16.0.4105", Listens: "*:1433", Reachable: true},
 		},
-		SQLite: []discovery.SQLite{{Path: "/srv/app/state.db", Bytes: 8192, UserVersion: 3}},
+		SQLite: []discovery.SQLite{
+			{Path: "/srv/app/state.db", Bytes: 8192, UserVersion: 3},
+			{Path: "/srv/ct/calls.db", Bytes: 4096, Grant: "calls"},
+		},
 		Trees: []discovery.Tree{
 			{Name: "vm", Directory: "/srv/ctserver/VM", Writable: true, Files: 1204, Bytes: 3 << 30, Complete: true},
 			{Name: "log", Directory: "/srv/my logs", Files: 1, Bytes: 10},
@@ -65,6 +68,7 @@ Database server  *:3307             MySQL 8.0.40
 Database server  192.168.11.1:5432  PostgreSQL (version not told without a password)
 Database server  *:1433             SQL Server 16.0.4105
 SQLite           /srv/app/state.db  8.0 KiB, user version 3
+SQLite           /srv/ct/calls.db   4.0 KiB, user version 0, can be copied as calls
 Tree vm          /srv/ctserver/VM   1204 files, 3.0 GiB
 Tree log         /srv/my logs       at least 1 file, 10 B, cannot be brought back
 Backups ct       /var/backups/ct    5.0 GiB free
@@ -177,8 +181,15 @@ func TestAProposalThatIsCompletedIsRight(t *testing.T) {
 	for _, d := range c.Servers[0].Databases {
 		engines = append(engines, d.Engine)
 	}
-	if diff := cmp.Diff([]string{"mysql", "postgres", "sqlserver"}, engines); diff != "" {
+	if diff := cmp.Diff([]string{"mysql", "postgres", "sqlserver", "sqlite"}, engines); diff != "" {
 		t.Errorf("engines (-want +got):\n%s", diff)
+	}
+	if d := c.Servers[0].Databases[3]; d.Name != "calls" || d.Primary.Agent != "calls" {
+		t.Errorf("the database that the agent copies: %+v", d)
+	}
+	// The agent has a directory of backups, which the standby does not see.
+	if b := c.Servers[0].Databases[2].Primary.Backups; b == nil || *b != (config.Backups{Server: "/var/backups/ct", Agent: "ct"}) {
+		t.Errorf("the primary's backups: %+v", b)
 	}
 }
 
@@ -193,12 +204,15 @@ func TestNoPrimaryWritesTheFile(t *testing.T) {
 		f := discovery.Found{
 			Name: text.Draw(t, "name"), Hostname: text.Draw(t, "host"), OS: text.Draw(t, "os"), Kernel: text.Draw(t, "kernel"),
 			Gaps:      []discovery.Gap{{What: text.Draw(t, "what"), Why: text.Draw(t, "why")}},
-			SQLite:    []discovery.SQLite{{Path: text.Draw(t, "file")}},
+			SQLite:    []discovery.SQLite{{Path: text.Draw(t, "file"), Grant: text.Draw(t, "grant")}},
 			Addresses: []discovery.Address{{Interface: text.Draw(t, "interface"), Address: netip.MustParsePrefix("10.0.0.1/8")}},
 			Databases: []discovery.Database{{
 				Engine: rapid.SampledFrom([]string{"postgres", "mysql", "sqlserver", "x"}).Draw(t, "engine"), Product: text.Draw(t, "product"),
 				Version: text.Draw(t, "version"), Listens: text.Draw(t, "listens") + ":1", Reachable: rapid.Bool().Draw(t, "reachable"),
 			}},
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "backups") {
+			f.Backups = append(f.Backups, discovery.Backup{Name: text.Draw(t, "backup"), ServerDirectory: text.Draw(t, "server directory")})
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "trees") {
 			f.Trees = append(f.Trees, discovery.Tree{Name: text.Draw(t, "tree"), Directory: text.Draw(t, "directory")})

@@ -29,13 +29,12 @@ type outpost struct {
 	cmd               *exec.Cmd
 }
 
-// newOutpost writes the agent's configuration; it does not run yet.
-func newOutpost(c *company) *outpost {
+// newOutpost writes the agent's configuration; it does not run yet. more are further lines of it.
+func newOutpost(c *company, more ...string) *outpost {
 	c.t.Helper()
 	o := &outpost{company: c, tree: filepath.Join(c.Dir, "tree"), config: filepath.Join(c.Dir, "agent.yaml"), log: filepath.Join(c.Dir, "agent.log")}
 	ok(c.t, os.Mkdir(o.tree, 0o755))
-	ok(c.t, os.WriteFile(o.config, []byte(fmt.Sprintf("name: pbx\nlisten: %s:7443\ndata_dir: %s\ntrees: [{name: vm, directory: %s}]\n",
-		site.PBXAddress, filepath.Join(c.Dir, "agent"), o.tree)), 0o600))
+	o.configure(more...)
 	c.t.Cleanup(func() {
 		o.end(syscall.SIGTERM)
 		if b, err := os.ReadFile(o.log); err == nil && c.t.Failed() {
@@ -43,6 +42,13 @@ func newOutpost(c *company) *outpost {
 		}
 	})
 	return o
+}
+
+// configure writes the agent's configuration, with further lines.
+func (o *outpost) configure(more ...string) {
+	o.t.Helper()
+	ok(o.t, os.WriteFile(o.config, []byte(fmt.Sprintf("name: pbx\nlisten: %s:7443\ndata_dir: %s\ntrees: [{name: vm, directory: %s}]\n%s",
+		site.PBXAddress, filepath.Join(o.Dir, "agent"), o.tree, strings.Join(more, ""))), 0o600))
 }
 
 // run starts the agent and waits until it listens.
@@ -89,7 +95,13 @@ func (o *outpost) invite() string {
 // pair gives a code to `failoverd pair`.
 func (o *outpost) pair(code string) (string, error) {
 	o.t.Helper()
-	cmd := exec.CommandContext(o.waiting(), o.Binary(), "--socket", o.Socket(), "pair", site.PBXAddress, "--reason", "new agent")
+	return o.pairAt(site.PBXAddress, code)
+}
+
+// pairAt is pair for an agent that is reached by another address.
+func (o *outpost) pairAt(address, code string) (string, error) {
+	o.t.Helper()
+	cmd := exec.CommandContext(o.waiting(), o.Binary(), "--socket", o.Socket(), "pair", address, "--reason", "new agent")
 	cmd.Stdin = strings.NewReader(code + "\n")
 	out, err := cmd.CombinedOutput()
 	return string(out), err

@@ -18,6 +18,7 @@ import (
 	"failoverd/internal/dbserver"
 	"failoverd/internal/lab"
 	"failoverd/internal/site"
+	"failoverd/internal/tdstest"
 )
 
 // databases are the servers of one engine in a company: one at pbx, one at the standby.
@@ -140,6 +141,13 @@ func newMariaDB(t *testing.T, c *company) databases {
 // newSQLServer are two stand-ins for a SQL Server, with a directory of backup files each that the standby sees as well.
 func newSQLServer(t *testing.T, c *company) databases {
 	t.Helper()
+	s := trialServer(t, "PBX")
+	return newSQLServers(t, c, s, fmt.Sprintf("{server: %q, path: %q}", s.BackupDir, s.BackupDir))
+}
+
+// newSQLServers are the one of pbx, with its backups as the configuration has them, and one at the standby.
+func newSQLServers(t *testing.T, c *company, pbx *tdstest.Server, backups string) databases {
+	t.Helper()
 	n := &network{
 		engine: "sqlserver", port: "1433", admin: "master",
 		dsn: func(address, catalog string) string {
@@ -154,10 +162,11 @@ func newSQLServer(t *testing.T, c *company) databases {
 		},
 	}
 	secret := secretFile(t, trialPassword)
-	for i, name := range []string{"PBX", "STANDBY"} {
-		s := trialServer(t, name)
-		n.servers[i] = s.Addr
-		n.more[i] = fmt.Sprintf(", password: {file: %q}, backups: {server: %q, path: %q}", secret, s.BackupDir, s.BackupDir)
+	own := trialServer(t, "STANDBY")
+	n.servers = [2]string{pbx.Addr, own.Addr}
+	n.more = [2]string{
+		fmt.Sprintf(", password: {file: %q}, backups: %s", secret, backups),
+		fmt.Sprintf(", password: {file: %q}, backups: {server: %q, path: %q}", secret, own.BackupDir, own.BackupDir),
 	}
 	return newNetwork(t, c, n)
 }

@@ -69,6 +69,9 @@ func (l link) Agents() ([]status.Agent, error) {
 // wantsAgent says whether something is configured that a server's agent is needed for.
 func wantsAgent(s config.Server) bool {
 	return slices.ContainsFunc(s.Probes, func(p config.Probe) bool { return p.Kind == "agent" }) ||
+		slices.ContainsFunc(s.Databases, func(d config.Database) bool {
+			return d.Primary.Agent != "" || d.Primary.Backups != nil && d.Primary.Backups.Agent != ""
+		}) ||
 		slices.ContainsFunc(s.Files, func(f config.FileTree) bool { return f.Source.Agent != "" })
 }
 

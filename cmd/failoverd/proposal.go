@@ -138,7 +138,8 @@ func (y *yamlText) databases(f discovery.Found, name string, address netip.Addr)
 			y.comment("%s at %s is for that host only: let it listen on an address, and the standby can copy it.", d.Product, d.Listens)
 		}
 	}
-	if len(entries) == 0 {
+	granted := slices.DeleteFunc(slices.Clone(f.SQLite), func(s discovery.SQLite) bool { return !serverNames.MatchString(s.Grant) })
+	if len(entries)+len(granted) == 0 {
 		return
 	}
 	y.comment("")
@@ -153,11 +154,28 @@ func (y *yamlText) databases(f discovery.Found, name string, address netip.Addr)
 			y.comment("      dsn: %s", quoted(ends[i]))
 			y.comment("      password: {file: /etc/failoverd/%s-%s.password}", name, end)
 			if d.Engine == "sqlserver" {
-				y.comment("      backups: {server: DIRECTORY, path: /DIRECTORY}")
+				y.comment("      backups: %s", backupsOf(f, end))
 			}
 		}
 		y.comment(`    replicate_daily: "01:00"`)
 	}
+	for _, s := range granted {
+		y.comment("  - name: %s", quoted(s.Grant))
+		y.comment("    engine: sqlite # %s", s.Path)
+		y.comment("    primary: {agent: %s}", quoted(s.Grant))
+		y.comment("    standby: {dsn: /var/lib/failoverd/copies/}")
+		y.comment(`    replicate_daily: "01:00"`)
+	}
+}
+
+// backupsOf is where an end leaves its backups: a primary where its agent gets at them, if there is one such place.
+func backupsOf(f discovery.Found, end string) string {
+	for _, b := range f.Backups {
+		if end == "primary" && serverNames.MatchString(b.Name) && printable(b.ServerDirectory) && b.ServerDirectory != "" {
+			return fmt.Sprintf("{server: %s, agent: %s}", quoted(b.ServerDirectory), quoted(b.Name))
+		}
+	}
+	return "{server: DIRECTORY, path: /DIRECTORY}"
 }
 
 // databaseEnds are the data sources of a catalog, at the primary and at the standby; nil for a server that is at no
@@ -194,14 +212,15 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return s[:i], s[i+len(separator):], true
 }
 
-// sqlite names the SQLite databases that were seen.
+// sqlite names the SQLite databases that were seen, and that the agent does not copy.
 func (y *yamlText) sqlite(f discovery.Found) {
-	if len(f.SQLite) == 0 {
+	others := slices.DeleteFunc(slices.Clone(f.SQLite), func(s discovery.SQLite) bool { return s.Grant != "" })
+	if len(others) == 0 {
 		return
 	}
 	y.comment("")
-	y.comment("SQLite databases that were seen there:")
-	for _, s := range f.SQLite {
+	y.comment("SQLite databases that were seen there; the agent copies those that its configuration names under databases:")
+	for _, s := range others {
 		y.comment("  %s (%s)", s.Path, size(s.Bytes))
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"failoverd/replicate/agent"
 	"failoverd/replicate/database"
 	"failoverd/replicate/database/sqlserver"
 )
@@ -43,7 +44,7 @@ type selftestStep struct {
 }
 
 // trialEnd is one server, as the flags name it.
-type trialEnd struct{ name, dsn, passwordFile, backups string }
+type trialEnd struct{ name, dsn, passwordFile, backups, agent string }
 
 // flags adds the flags of the end.
 func (e *trialEnd) flags(cmd *cobra.Command, role, otherwise string) {
@@ -57,7 +58,7 @@ func (e *trialEnd) flags(cmd *cobra.Command, role, otherwise string) {
 
 // selftestSQLServerCommand is `failoverd selftest sqlserver`.
 func (p *program) selftestSQLServerCommand() *cobra.Command {
-	source, target := trialEnd{name: "source"}, trialEnd{name: "target"}
+	source, target, dataDir := trialEnd{name: "source"}, trialEnd{name: "target"}, ""
 	cmd := &cobra.Command{
 		Use:   "sqlserver --source DSN --source-backups DIRECTORY",
 		Short: "Copy a scratch database there and back between SQL Servers",
@@ -70,12 +71,16 @@ source and the target may be one server. Whatever happens, it drops what it made
 Nothing else at the servers is touched. The accounts need what failoverd needs,
 and CREATE ANY DATABASE at the source too. Exit code 1 if a step failed.`,
 		Example: `  failoverd selftest sqlserver --source sqlserver://sa@127.0.0.1 --source-backups /var/opt/mssql/backup
-  failoverd selftest sqlserver --source sqlserver://fo@192.168.11.1 --source-backups 'D:\Backup=/mnt/pbx-backup' --source-password-file pbx.secret --target sqlserver://fo@127.0.0.1 --target-backups /var/opt/mssql/backup --target-password-file own.secret`,
+  failoverd selftest sqlserver --source sqlserver://fo@192.168.11.1 --source-backups 'D:\Backup=/mnt/pbx-backup' --source-password-file pbx.secret --target sqlserver://fo@127.0.0.1 --target-backups /var/opt/mssql/backup --target-password-file own.secret
+  failoverd selftest sqlserver --source sqlserver://fo@192.168.11.1 --source-backups /var/opt/mssql/failoverd --source-agent 192.168.11.21/mssql --source-password-file pbx.secret --target sqlserver://fo@127.0.0.1 --target-backups /var/opt/mssql/backup --target-password-file own.secret`,
 		Args: names("", 0, 0),
 	}
 	source.flags(cmd, "plays the primary", "")
+	cmd.Flags().StringVar(&source.agent, "source-agent", "", "its agent and what that calls the directory, as `ADDRESS/NAME`, if the agent brings the backups; asked with the standby's key")
+	cmd.Flags().StringVar(&dataDir, "data-dir", "/var/lib/failoverd", "`DIRECTORY` of the standby's key")
+	_ = cmd.RegisterFlagCompletionFunc("source-agent", cobra.NoFileCompletions)
 	target.flags(cmd, "plays the standby's", "; the source if it is left out")
-	cmd.RunE = p.runner(func(ctx context.Context, _ []string) error {
+	cmd.RunE = p.runner(func(ctx context.Context, _ []string) (err error) {
 		if target.dsn == "" {
 			if target.passwordFile != "" || target.backups != "" {
 				return usagef("--target is missing")
@@ -91,6 +96,16 @@ and CREATE ANY DATABASE at the source too. Exit code 1 if a step failed.`,
 			if to, err = p.trialEnd(target); err != nil {
 				return err
 			}
+		}
+		if source.agent != "" {
+			if target.dsn == "" {
+				return usagef("--target is missing: one server needs no agent")
+			}
+			done, err := source.byAgent(&from, dataDir)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, done()) }()
 		}
 		return p.selftest(func(tell func(sqlserver.Step)) error { return sqlserver.New().Selftest(ctx, from, to, tell) })
 	})
@@ -145,7 +160,7 @@ func (p *program) trialEnd(e trialEnd) (database.End, error) {
 	if i := strings.LastIndex(e.backups, "=/"); i >= 0 {
 		shelf = database.Directory{Server: e.backups[:i], Path: e.backups[i+1:]}
 	}
-	if !filepath.IsAbs(shelf.Path) {
+	if e.agent == "" && !filepath.IsAbs(shelf.Path) {
 		return database.End{}, usagef("--%s-backups %s: how does failoverd see it? Write %s=/PATH", e.name, e.backups, e.backups)
 	}
 	end := database.End{Host: "the " + e.name, DSN: e.dsn, Shelf: shelf}
@@ -159,6 +174,33 @@ func (p *program) trialEnd(e trialEnd) (database.End, error) {
 	}
 	end.Password = func() (string, error) { return secret, nil }
 	return end, nil
+}
+
+// byAgent has an end's backups brought by its agent, until what it returns is called. The agent was paired with the
+// standby, so it is asked with the standby's key.
+func (e trialEnd) byAgent(end *database.End, dataDir string) (done func() error, err error) {
+	address, name, ok := strings.Cut(e.agent, "/")
+	if !ok || name == "" {
+		return nil, usagef("--%s-agent %s: write its address and the name of the directory, such as 192.168.11.21/mssql", e.name, e.agent)
+	}
+	at, err := agentAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	// A key that is made anew would be no agent's standby, and root's would lock the daemon out.
+	if _, err := os.Stat(filepath.Join(dataDir, "agents", "identity.key")); err != nil {
+		return nil, &failure{code: codeClient, detail: fmt.Sprintf("the standby's key: %v; run this on the standby, as failoverd or root, after failoverd pair %s", err, address), cause: err}
+	}
+	client, err := agent.OpenClient(dataDir, versionOf().Version)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := os.MkdirTemp("", "failoverd-selftest-")
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	end.Shelf = link{client: client}.shelf(at, name, e.backups, cache)
+	return func() error { return errors.Join(client.Close(), os.RemoveAll(cache)) }, nil
 }
 
 // longestSecret bounds a file that holds a password.

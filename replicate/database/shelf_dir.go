@@ -70,17 +70,39 @@ func (d Directory) Create(ctx context.Context, file string) (io.WriteCloser, err
 	return n, nil
 }
 
-// Remove removes a file; the unfinished ones of Create are gone by themselves.
-func (d Directory) Remove(ctx context.Context, file string) error {
-	root, err := d.root(ctx, file)
+// Sweep removes the files whose names begin so, and the unfinished ones of a Create that was killed.
+func (d Directory) Sweep(ctx context.Context, beginning string) error {
+	if !Marked(beginning) {
+		return fmt.Errorf("%q is the beginning of no backup of failoverd", beginning)
+	}
+	root, err := d.root(ctx, beginning)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	if err := root.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	names, err := namesIn(root)
+	if err != nil {
 		return err
 	}
+	for _, name := range names {
+		if !strings.HasPrefix(strings.TrimPrefix(name, "."), beginning) {
+			continue
+		}
+		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	return nil
+}
+
+// namesIn lists a directory.
+func namesIn(root *os.Root) (names []string, err error) {
+	d, err := root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return d.Readdirnames(-1)
 }
 
 // Free is how many bytes are free for failoverd.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,20 +31,20 @@ func TestDirectoryName(t *testing.T) {
 
 func TestDirectoryKeepsAFileWholeOrNotAtAll(t *testing.T) {
 	d := Directory{Server: "/backup", Path: t.TempDir()}
-	w, err := d.Create(t.Context(), "a.bak")
+	w, err := d.Create(t.Context(), "a.failoverd-1.bak")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(w, "everything"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := d.Open(t.Context(), "a.bak"); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := d.Open(t.Context(), "a.failoverd-1.bak"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Open before Close = %v, want fs.ErrNotExist", err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, size, err := d.Open(t.Context(), "a.bak")
+	r, size, err := d.Open(t.Context(), "a.failoverd-1.bak")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +61,43 @@ func TestDirectoryKeepsAFileWholeOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := d.Remove(t.Context(), "a.bak"); err != nil {
+		if err := d.Sweep(t.Context(), "a.failoverd-1.bak"); err != nil {
 			t.Error("remove:", err)
 		}
 	}
 	if left, err := os.ReadDir(d.Path); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A sweep takes what is marked and begins so, also what somebody was killed over, and nothing else.
+func TestDirectorySweeps(t *testing.T) {
+	d := Directory{Path: t.TempDir()}
+	kept := []string{"b.failoverd-1.bak", "a.bak", ".a.bak.tmp", "aa.failoverd-1.bak", "full.bak"}
+	for _, name := range append([]string{"a.failoverd-1.bak", "a.failoverd-2.bak", ".a.failoverd-3.bak.QWERTY.tmp"}, kept...) {
+		if err := os.WriteFile(filepath.Join(d.Path, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Sweep(t.Context(), "a.failoverd-"); err != nil {
+		t.Fatal(err)
+	}
+	for _, beginning := range []string{"", "a", "a.bak", ".failoverd-", "../a.failoverd-"} {
+		if err := d.Sweep(t.Context(), beginning); err == nil {
+			t.Errorf("%q was swept", beginning)
+		}
+	}
+	list, err := os.ReadDir(d.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range list {
+		names = append(names, e.Name())
+	}
+	slices.Sort(kept)
+	if !slices.Equal(names, kept) {
+		t.Errorf("left are %q, want %q", names, kept)
 	}
 }
 
@@ -85,10 +117,8 @@ func TestDirectoryStaysInside(t *testing.T) {
 		if _, _, err := d.Open(t.Context(), name); err == nil {
 			t.Errorf("opened %q", name)
 		}
-		if name != "link.bak" { // of a link, the link itself goes
-			if err := d.Remove(t.Context(), name); err == nil || !strings.Contains(err.Error(), "no file name") {
-				t.Errorf("Remove(%q) = %v", name, err)
-			}
+		if err := d.Sweep(t.Context(), name+"/x.failoverd-"); err == nil || !strings.Contains(err.Error(), "no file name") {
+			t.Errorf("Sweep(%q) = %v", name, err)
 		}
 	}
 }
@@ -134,14 +164,14 @@ func TestDirectoryGivesItsFilesToItsGroup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w, err := d.Create(t.Context(), "a.bak")
+	w, err := d.Create(t.Context(), "a.failoverd-1.bak")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(d.Path, "a.bak"))
+	info, err := os.Stat(filepath.Join(d.Path, "a.failoverd-1.bak"))
 	if err != nil {
 		t.Fatal(err)
 	}

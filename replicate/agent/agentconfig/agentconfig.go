@@ -21,6 +21,7 @@ type Config struct {
 	DataDir     string         // the agent's own directory: key, pairing, hold, index of the trees
 	Trees       []Tree
 	Backups     []Backup
+	Databases   []Database
 	Application *Application // nil: the standby can neither start nor stop anything
 	Discover    Discover
 }
@@ -35,12 +36,18 @@ type Tree struct {
 	ScanInterval time.Duration // how often the whole tree is compared with the index, events or not
 }
 
-// Backup is a directory in which a database server leaves its backup files and finds them again. The standby may read,
-// make and remove every file in it.
+// Backup is a directory in which a database server leaves its backup files and finds them again. The standby may make,
+// read and remove the files in it whose names have its mark, and sees no others.
 type Backup struct {
 	Name            string
 	Directory       string // absolute and clean
 	ServerDirectory string // how the database server names it; Directory unless written
+}
+
+// Database is a SQLite database of which the standby may have copies.
+type Database struct {
+	Name string
+	File string // absolute and clean
 }
 
 // Application is what does the work on this host.
@@ -74,4 +81,14 @@ func (c *Config) Backup(name string) (Backup, bool) {
 		}
 	}
 	return Backup{}, false
+}
+
+// Database finds a SQLite database by its name.
+func (c *Config) Database(name string) (Database, bool) {
+	for _, d := range c.Databases {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return Database{}, false
 }

@@ -15,28 +15,35 @@ func TestBadFilesGiveTheMessageThatAPersonNeeds(t *testing.T) {
 		text string
 		want []string
 	}{
-		"empty":            {"", []string{`1:1: the file is empty; write at least one key`}},
-		"only comments":    {"# x\n", []string{`1:1: the file is empty; write at least one key`}},
-		"a list":           {"- a\n", []string{`1:1: a list stands where keys are expected; write keys such as name, without a dash`}},
-		"a word":           {"hello\n", []string{`1:1: a value stands where keys are expected; write keys below it: name, listen, data_dir, trees, backups, application, discover; after the colon of a key stands a space`}},
-		"unknown key":      {"tree: []\n", []string{`1:1: tree: unknown key; did you mean trees?`}},
-		"unknown far":      {"x: 1\n", []string{`1:1: x: unknown key; the keys here are name, listen, data_dir, trees, backups, application, discover`}},
-		"dash for under":   {"data-dir: /x\n", []string{`1:1: data-dir: unknown key; did you mean data_dir?`}},
-		"twice":            {"name: a\nname: b\n", []string{`2:1: name: the key is written twice; keep one of the two`}},
-		"name":             {"name: a b\n", []string{`1:1: name: "a b" cannot be a name; write 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit`}},
-		"name is true":     {"name: true\n", []string{`1:1: name: true is a truth value, not text; write it in quotes if it is meant, or 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit`}},
-		"name is nothing":  {"name:\n", []string{`1:1: name: the key has no value; write 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit, or remove the key`}},
-		"listen":           {"listen: 7443\n", []string{`1:1: listen: "7443" cannot be listened on; write "0.0.0.0:7443", "[::]:7443" or an address of this host with a port`}},
-		"data_dir":         {"data_dir: data\n", []string{`1:1: data_dir: "data" is not an absolute path; write the whole path, beginning with /`}},
-		"trees a word":     {"trees: /srv\n", []string{`1:1: trees: the value is not a list; write a list of trees, each beginning with - name:`}},
-		"trees of words":   {"trees: [/srv]\n", []string{`1:9: trees[0]: a value stands where keys are expected; write keys below it: name, directory, writable, settle, max_wait, scan_interval; after the colon of a key stands a space`}},
-		"tree incomplete":  {"trees:\n  - settle: 1s\n", []string{`2:5: trees[0].name: the key is missing; write a name, such as vm`, `2:5: trees[0].directory: the key is missing; write the whole path, such as /srv/ctserver/VM`}},
-		"root as a tree":   {"trees: [{name: a, directory: /}]\n", []string{`1:19: trees[a].directory: "/" is a directory of the system; write a directory that holds data only`}},
-		"proc as a tree":   {"trees: [{name: a, directory: /srv/../proc/1}]\n", []string{`1:19: trees[a].directory: "/srv/../proc/1" is a directory of the system; write a directory that holds data only`}},
-		"etc as a tree":    {"trees: [{name: a, directory: /etc/failoverd}]\n", []string{`1:19: trees[a].directory: "/etc/failoverd" is a directory of the system; write a directory that holds data only`}},
-		"same tree":        {"trees: [{name: a, directory: /srv/a}, {name: a, directory: /srv/b}]\n", []string{`1:40: trees[a].name: the name a is used twice; write another name`}},
-		"tree in a tree":   {"trees: [{name: a, directory: /srv/a/b}, {name: b, directory: /srv/a}]\n", []string{`1:51: trees[b].directory: /srv/a and /srv/a/b, a tree, lie in one another; write directories that are apart`}},
-		"key in a tree":    {"trees: [{name: a, directory: /var/lib}]\n", []string{`1:19: trees[a].directory: /var/lib and /var/lib/failoverd-agent, the agent's data_dir, lie in one another; write directories that are apart`}},
+		"empty":           {"", []string{`1:1: the file is empty; write at least one key`}},
+		"only comments":   {"# x\n", []string{`1:1: the file is empty; write at least one key`}},
+		"a list":          {"- a\n", []string{`1:1: a list stands where keys are expected; write keys such as name, without a dash`}},
+		"a word":          {"hello\n", []string{`1:1: a value stands where keys are expected; write keys below it: name, listen, data_dir, trees, backups, databases, application, discover; after the colon of a key stands a space`}},
+		"unknown key":     {"tree: []\n", []string{`1:1: tree: unknown key; did you mean trees?`}},
+		"unknown far":     {"x: 1\n", []string{`1:1: x: unknown key; the keys here are name, listen, data_dir, trees, backups, databases, application, discover`}},
+		"dash for under":  {"data-dir: /x\n", []string{`1:1: data-dir: unknown key; did you mean data_dir?`}},
+		"twice":           {"name: a\nname: b\n", []string{`2:1: name: the key is written twice; keep one of the two`}},
+		"name":            {"name: a b\n", []string{`1:1: name: "a b" cannot be a name; write 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit`}},
+		"name is true":    {"name: true\n", []string{`1:1: name: true is a truth value, not text; write it in quotes if it is meant, or 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit`}},
+		"name is nothing": {"name:\n", []string{`1:1: name: the key has no value; write 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit, or remove the key`}},
+		"listen":          {"listen: 7443\n", []string{`1:1: listen: "7443" cannot be listened on; write "0.0.0.0:7443", "[::]:7443" or an address of this host with a port`}},
+		"data_dir":        {"data_dir: data\n", []string{`1:1: data_dir: "data" is not an absolute path; write the whole path, beginning with /`}},
+		"trees a word":    {"trees: /srv\n", []string{`1:1: trees: the value is not a list; write a list of trees, each beginning with - name:`}},
+		"trees of words":  {"trees: [/srv]\n", []string{`1:9: trees[0]: a value stands where keys are expected; write keys below it: name, directory, writable, settle, max_wait, scan_interval; after the colon of a key stands a space`}},
+		"tree incomplete": {"trees:\n  - settle: 1s\n", []string{`2:5: trees[0].name: the key is missing; write a name, such as vm`, `2:5: trees[0].directory: the key is missing; write the whole path, such as /srv/ctserver/VM`}},
+		"root as a tree":  {"trees: [{name: a, directory: /}]\n", []string{`1:19: trees[a].directory: "/" is a directory of the system; write a directory that holds data only`}},
+		"proc as a tree":  {"trees: [{name: a, directory: /srv/../proc/1}]\n", []string{`1:19: trees[a].directory: "/srv/../proc/1" is a directory of the system; write a directory that holds data only`}},
+		"etc as a tree":   {"trees: [{name: a, directory: /etc/failoverd}]\n", []string{`1:19: trees[a].directory: "/etc/failoverd" is a directory of the system; write a directory that holds data only`}},
+		"same tree":       {"trees: [{name: a, directory: /srv/a}, {name: a, directory: /srv/b}]\n", []string{`1:40: trees[a].name: the name a is used twice; write another name`}},
+		"tree in a tree":  {"trees: [{name: a, directory: /srv/a/b}, {name: b, directory: /srv/a}]\n", []string{`1:51: trees[b].directory: /srv/a and /srv/a/b, a tree, lie in one another; write directories that are apart`}},
+		"key in a tree":   {"trees: [{name: a, directory: /var/lib}]\n", []string{`1:19: trees[a].directory: /var/lib and /var/lib/failoverd-agent, the agent's data_dir, lie in one another; write directories that are apart`}},
+		"databases": {"databases:\n  - {name: a, file: a.db}\n  - {name: a, file: /srv/}\n  - {file: /etc/failoverd/x}\n", []string{
+			`2:15: databases[a].file: "a.db" is not an absolute path; write the whole path, beginning with /`,
+			`3:6: databases[a].name: the name a is used twice; write another name`,
+			`3:15: databases[a].file: "/srv/" is the path of a directory; write the path of the file`,
+			`4:6: databases[2].file: "/etc/failoverd/x" is a file of the system; write a file that holds data`,
+			`4:6: databases[2].name: the key is missing; write a name, such as calls`,
+		}},
 		"backup of key":    {"backups: [{name: a, directory: /d/b}]\ndata_dir: /d\n", []string{`1:21: backups[a].directory: /d/b and /d, the agent's data_dir, lie in one another; write directories that are apart`}},
 		"writable":         {"trees: [{name: a, directory: /a, writable: yes}]\n", []string{`1:34: trees[a].writable: the value is no truth value; write true or false`}},
 		"no unit":          {"trees: [{name: a, directory: /a, settle: 3}]\n", []string{`1:34: trees[a].settle: "3" has no unit; write 3s (units: ms, s, m, h)`}},
@@ -109,6 +116,11 @@ func checkParse(t *testing.T, data []byte) {
 	for _, b := range c.Backups {
 		if !names.MatchString(b.Name) || !strings.HasPrefix(b.Directory, "/") || inside(c.DataDir, b.Directory) || b.ServerDirectory == "" {
 			t.Fatalf("a rule is broken in %+v", b)
+		}
+	}
+	for _, d := range c.Databases {
+		if !names.MatchString(d.Name) || !strings.HasPrefix(d.File, "/") || ofTheSystem(d.File) {
+			t.Fatalf("a rule is broken in %+v", d)
 		}
 	}
 	if a := c.Application; a != nil && (len(a.Units) > 0) == (len(a.Start) > 0) {

@@ -48,13 +48,38 @@ func (v value) directory(into *string) bool {
 		v.refuse(show(s)+" is not an absolute path", "write the whole path, beginning with /")
 	case len(s) > 4000:
 		v.refuse("the path is too long", "write at most 4000 bytes")
-	case clean == "/" || slices.ContainsFunc([]string{"/proc", "/sys", "/dev", "/run", "/boot", "/etc/failoverd"}, func(d string) bool { return inside(clean, d) }):
+	case ofTheSystem(clean):
 		v.refuse(show(s)+" is a directory of the system", "write a directory that holds data only")
 	default:
 		*into = clean
 		return true
 	}
 	return false
+}
+
+// ofTheSystem says whether a clean path is none that may be handed out.
+func ofTheSystem(clean string) bool {
+	return clean == "/" || slices.ContainsFunc([]string{"/proc", "/sys", "/dev", "/run", "/boot", "/etc/failoverd"}, func(d string) bool { return inside(clean, d) })
+}
+
+// file reads an absolute path of a file that may be handed out, and cleans it.
+func (v value) file(into *string) {
+	s, ok := v.text("the whole path of a file, beginning with /")
+	if !ok {
+		return
+	}
+	switch clean := filepath.Clean(s); {
+	case !strings.HasPrefix(s, "/"):
+		v.refuse(show(s)+" is not an absolute path", "write the whole path, beginning with /")
+	case len(s) > 4000:
+		v.refuse("the path is too long", "write at most 4000 bytes")
+	case strings.HasSuffix(s, "/"):
+		v.refuse(show(s)+" is the path of a directory", "write the path of the file")
+	case ofTheSystem(clean):
+		v.refuse(show(s)+" is a file of the system", "write a file that holds data")
+	default:
+		*into = clean
+	}
 }
 
 // listen reads ADDRESS:PORT of this host.

@@ -72,6 +72,13 @@ func (r *report) top(v value, c *Config) {
 				c.Backups = append(c.Backups, b)
 			})
 		}},
+		key{"databases", func(v value) {
+			v.list("a list of SQLite databases, each beginning with - name:", func(v value) {
+				d, at := v.database()
+				claims = append(claims, at)
+				c.Databases = append(c.Databases, d)
+			})
+		}},
 		key{"application", func(v value) { c.Application = v.application() }},
 		key{"discover", func(v value) { v.discover(&c.Discover) }},
 	)
@@ -123,6 +130,20 @@ func (v value) backup() (Backup, claim) {
 		b.ServerDirectory = b.Directory
 	}
 	return b, at
+}
+
+// database reads one entry of databases.
+func (v value) database() (Database, claim) {
+	var d Database
+	at := claim{what: "a database"}
+	written := v.section(
+		key{"name", func(v value) { d.Name, at.named = v.name() }},
+		key{"file", func(v value) { v.file(&d.File) }},
+	)
+	at.name = d.Name
+	v.required(written, "name", "write a name, such as calls")
+	v.required(written, "file", "write the whole path of the database's file, such as /srv/ctserver/calls.db")
+	return d, at
 }
 
 // application reads what does the work on this host.

@@ -69,6 +69,7 @@ func TestReferenceAnnotatesEveryKey(t *testing.T) {
 const required = `
 trees: [{name: vm, directory: /srv/vm}]
 backups: [{name: ct, directory: /srv/ct}]
+databases: [{name: calls, file: /srv/calls.db}]
 application: {start: {units: [ct.service]}}
 discover: {}
 `

@@ -101,7 +101,7 @@ func (f Found) check() error {
 		texts = append(texts, d.Engine, d.Product, d.Version, d.Listens)
 	}
 	for _, s := range f.SQLite {
-		texts = append(texts, s.Path)
+		texts = append(texts, s.Path, s.Grant)
 	}
 	for _, t := range f.Trees {
 		texts = append(texts, t.Name, t.Directory)

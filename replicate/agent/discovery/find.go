@@ -50,6 +50,9 @@ func find(ctx context.Context, c *agentconfig.Config, l limits) (Found, error) {
 	for _, d := range c.Discover.Directories {
 		list = append(list, question{"SQLite databases in " + d, func(ctx context.Context, f *Found) { f.lookForSQLite(ctx, d, l) }})
 	}
+	for _, d := range c.Databases {
+		list = append(list, question{"the database " + d.File, func(_ context.Context, f *Found) { f.lookAtDatabase(d) }})
+	}
 	for _, t := range c.Trees {
 		list = append(list, question{"the tree " + t.Directory, func(ctx context.Context, f *Found) { f.measureTree(ctx, t, l) }})
 	}
@@ -135,7 +138,8 @@ func (f *Found) arrange(most int) {
 	slices.SortFunc(f.Databases, func(a, b Database) int {
 		return cmp.Or(cmp.Compare(a.Engine, b.Engine), cmp.Compare(a.Listens, b.Listens))
 	})
-	slices.SortFunc(f.SQLite, func(a, b SQLite) int { return cmp.Compare(a.Path, b.Path) })
+	// What is granted was perhaps found once more by the walk, which does not know of it.
+	slices.SortFunc(f.SQLite, func(a, b SQLite) int { return cmp.Or(cmp.Compare(a.Path, b.Path), -cmp.Compare(a.Grant, b.Grant)) })
 	f.SQLite = slices.CompactFunc(f.SQLite, func(a, b SQLite) bool { return a.Path == b.Path })
 	var strange int
 	f.SQLite = slices.DeleteFunc(f.SQLite, func(s SQLite) bool {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -87,11 +88,24 @@ func TestSQLiteDatabasesAreFound(t *testing.T) {
 	write(t, filepath.Join(filepath.Dir(deep), "x"), nil)
 	execute(t, deep, "CREATE TABLE a (b)")
 
-	f, err := find(t.Context(), &agentconfig.Config{Discover: agentconfig.Discover{Directories: []string{dir, "/nonexistent"}}}, patient())
+	granted := filepath.Join(t.TempDir(), "granted.db")
+	execute(t, granted, "CREATE TABLE a (b)")
+	f, err := find(t.Context(), &agentconfig.Config{
+		Discover: agentconfig.Discover{Directories: []string{dir, "/nonexistent"}},
+		Databases: []agentconfig.Database{
+			{Name: "plain", File: plain}, {Name: "granted", File: granted}, {Name: "lost", File: granted + ".lost"}, {Name: "zeros", File: filepath.Join(dir, "zeros.db")},
+		},
+	}, patient())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []SQLite{{Path: plain, UserVersion: -7}, {Path: log, WAL: true}}
+	want := []SQLite{{Path: plain, UserVersion: -7, Grant: "plain"}, {Path: log, WAL: true}, {Path: granted, Grant: "granted"}}
+	slices.SortFunc(want, func(a, b SQLite) int { return strings.Compare(a.Path, b.Path) })
+	for _, lost := range []string{granted + ".lost", filepath.Join(dir, "zeros.db")} {
+		if !slices.ContainsFunc(f.Gaps, func(g Gap) bool { return g.What == "the database "+lost }) {
+			t.Errorf("%s is not among the gaps: %+v", lost, f.Gaps)
+		}
+	}
 	if diff := cmp.Diff(want, f.SQLite, cmpopts.IgnoreFields(SQLite{}, "Bytes")); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}

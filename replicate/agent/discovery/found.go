@@ -47,6 +47,7 @@ type SQLite struct {
 	Bytes       int64  `json:"size_bytes"`
 	UserVersion int32  `json:"user_version"` // the application's number of its schema
 	WAL         bool   `json:"wal"`          // written by way of a log beside it
+	Grant       string `json:"grant"`        // the name under which the standby may have copies of it; "" if it may not
 }
 
 // Tree is a directory of which the standby may keep a copy.

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"failoverd/replicate/agent/agentconfig"
 )
 
 // What a SQLite file begins with (sqlite.org/fileformat.html).
@@ -54,6 +56,29 @@ func (f *Found) lookForSQLite(ctx context.Context, directory string, l limits) {
 	if err != nil {
 		f.miss("all SQLite databases in "+directory, err)
 	}
+}
+
+// lookAtDatabase looks at a database of which the standby may have copies, wherever it lies.
+func (f *Found) lookAtDatabase(d agentconfig.Database) {
+	root, err := os.OpenRoot(filepath.Dir(d.File))
+	if err != nil {
+		f.miss("the database "+d.File, err)
+		return
+	}
+	defer root.Close()
+	name := filepath.Base(d.File)
+	info, err := root.Stat(name)
+	if err != nil {
+		f.miss("the database "+d.File, err)
+		return
+	}
+	s, is := sqliteFile(root, name)
+	if !is {
+		f.miss("the database "+d.File, errors.New("it holds no SQLite database that the agent may read"))
+		return
+	}
+	s.Path, s.Bytes, s.Grant = d.File, info.Size(), d.Name
+	f.SQLite = append(f.SQLite, s)
 }
 
 // sqliteFile reads the head of a file.

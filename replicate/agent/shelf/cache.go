@@ -9,8 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"failoverd/replicate/database"
 )
 
 // A file in the cache is two files: its content, and the lengths and hashes of its chunks in order. Nothing of it is
@@ -36,10 +39,10 @@ type spot struct {
 	length uint32
 }
 
-// cache is what the standby has of one file.
+// cache is what the standby has of one catalog's files: each night's has another name, up to the mark it is the same.
 type cache struct {
 	root   *os.Root
-	file   string
+	stem   string
 	lock   *os.File
 	old    []*os.File
 	places map[key]spot
@@ -58,10 +61,11 @@ func openCache(directory, file string) (_ *cache, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cache{root: root, file: file, places: map[key]spot{}}
+	stem, _, _ := strings.Cut(file, database.Mark)
+	c := &cache{root: root, stem: stem, places: map[key]spot{}}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("open the cache of %s in %s: %w", file, directory, err), c.close())
+			err = errors.Join(fmt.Errorf("open what was fetched of %s before, in %s: %w", stem, directory, err), c.close())
 		}
 	}()
 	if c.lock, err = c.open(".lock", os.O_RDWR|os.O_CREATE); err != nil {
@@ -93,12 +97,12 @@ func openCache(directory, file string) (_ *cache, err error) {
 }
 
 func (c *cache) open(ending string, flags int) (*os.File, error) {
-	return c.root.OpenFile(c.file+ending, flags|unix.O_NOFOLLOW, 0o600)
+	return c.root.OpenFile(c.stem+ending, flags|unix.O_NOFOLLOW, 0o600)
 }
 
 // move renames a file of the cache, if it is there.
 func (c *cache) move(from, to string) error {
-	err := c.root.Rename(c.file+from, c.file+to)
+	err := c.root.Rename(c.stem+from, c.stem+to)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -183,7 +187,7 @@ func (c *cache) finish() error {
 		if err := c.move(part+ending, whole+ending); err != nil {
 			return err
 		}
-		if err := c.root.Remove(c.file + rest + ending); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := c.root.Remove(c.stem + rest + ending); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

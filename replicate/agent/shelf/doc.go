@@ -15,13 +15,18 @@
 //	data … ────────────────────────►
 //	done {sha256} ─────────────────►
 //	     ◄──────────────────────────  answer, once the file is durable under its name
-//	hash, remove, free: the answer is everything
+//	hash, sweep, free; of a database look and make: the answer is everything
 //
 // A file is cut into chunks where its content says so (chunk.go): what moved within a backup, because a page was
 // inserted before it, is the same chunk still. What the standby fetched it keeps (cache.go), with the hashes of its
 // chunks, and next night wants only those that it does not have. Each chunk is verified by its hash, whether it came by
 // the stream or out of the cache; and that the file stayed the same from the first chunk to the last, the agent says. A
 // connection that is cut goes on at the chunk where it was (reader.go).
+//
+// Only files whose names have failoverd's mark are served: what else lies in the directory is its owner's.
+//
+// RemoteBase and ServeBase are the same for a database of which the agent makes copies into a directory (database.go). Its
+// pages do not move, so what has not changed is cut into the same chunks, and does not travel.
 //
 // The package replicate/files, which copies trees, is not what does it: a source there watches a whole directory, marks
 // it as its own and waits until a file has come to rest, and a sink deletes what is gone at the source. Here one file is

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"failoverd/replicate/database"
 )
 
 const mega = 1 << 20
@@ -20,10 +22,10 @@ func TestSizes(t *testing.T) {
 	b := newBed(t)
 	for _, size := range []int{0, 1, 8 << 10, 100_000, maxChunk, windowSize, windowSize + 1, windowSize + maxChunk + 1} {
 		content := noise(uint64(size), size)
-		b.write("x.bak", content)
-		b.expect("x.bak", content)
-		b.write("x.bak", make([]byte, size)) // zeros have no place to be cut
-		b.expect("x.bak", make([]byte, size))
+		b.write("x.failoverd-1.bak", content)
+		b.expect("x.failoverd-1.bak", content)
+		b.write("x.failoverd-1.bak", make([]byte, size)) // zeros have no place to be cut
+		b.expect("x.failoverd-1.bak", make([]byte, size))
 	}
 }
 
@@ -31,12 +33,12 @@ func TestSizes(t *testing.T) {
 func TestTheSecondNightMovesWhatChanged(t *testing.T) {
 	b := newBed(t)
 	first := noise(1, 24*mega)
-	b.write("x.bak", first)
-	all := b.expect("x.bak", first)
+	b.write("x.failoverd-1.bak", first)
+	all := b.expect("x.failoverd-1.bak", first)
 	if all < int64(len(first)) {
 		t.Fatalf("%d bytes came of a file of %d: the count is wrong", all, len(first))
 	}
-	if err := b.remote.Remove(t.Context(), "x.bak"); err != nil {
+	if err := b.remote.Sweep(t.Context(), "x.failoverd-1.bak"); err != nil {
 		t.Fatal(err)
 	}
 	second := slices.Clone(first)
@@ -47,15 +49,15 @@ func TestTheSecondNightMovesWhatChanged(t *testing.T) {
 	}
 	second = slices.Insert(second, 10*mega+123, noise(3, 5000)...) // and everything behind moves
 	second = slices.Delete(second, 17*mega, 17*mega+777)
-	b.write("x.bak", second)
-	moved := b.expect("x.bak", second)
+	b.write("x.failoverd-2.bak", second) // each night's file has a name of its own
+	moved := b.expect("x.failoverd-2.bak", second)
 	t.Logf("first night %d bytes, second night %d, of which %d had changed", all, moved, pages*8192+5000)
 	// A page that changed takes its chunk along, and sometimes the next; a chunk has 128 KiB at the most. Besides,
 	// each chunk costs its hash.
 	if most := int64((pages+2)*2*(4<<leastBits) + len(second)/(1<<leastBits)*3*recordSize); moved > most {
 		t.Errorf("%d bytes came, at most %d should", moved, most)
 	}
-	if again := b.expect("x.bak", second); again > int64(len(second)/100) {
+	if again := b.expect("x.failoverd-2.bak", second); again > int64(len(second)/100) {
 		t.Errorf("%d bytes came of what did not change", again)
 	}
 }
@@ -64,9 +66,32 @@ func TestTheSecondNightMovesWhatChanged(t *testing.T) {
 func TestWhatPacksWellTravelsPacked(t *testing.T) {
 	b := newBed(t)
 	content := bytes.Repeat([]byte("customer 4711, Dural, NSW; "), 300_000)
-	b.write("x.bak", content)
-	if moved := b.expect("x.bak", content); moved > int64(len(content)/10) {
+	b.write("x.failoverd-1.bak", content)
+	if moved := b.expect("x.failoverd-1.bak", content); moved > int64(len(content)/10) {
 		t.Errorf("%d bytes for %d", moved, len(content))
+	}
+}
+
+// What a reader says that has travelled is what came, over all its connections.
+func TestAReaderTellsWhatTravelled(t *testing.T) {
+	b := newBed(t)
+	content := noise(5, 4*mega)
+	b.write("x.failoverd-1.bak", content)
+	b.cut = func(stream int64) int64 { return 100_000 * stream }
+	r, _, err := b.remote.Open(t.Context(), "x.failoverd-1.bak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		t.Fatal(err)
+	}
+	// Of a frame that was cut off nothing is counted, and it is at most a chunk.
+	told, came, cuts := r.(database.Parcel).Travelled(), b.moved.Load(), b.dialled.Load()
+	if told < int64(len(content)) || told > came || told < came-cuts*(maxChunk+1000) || cuts < 5 {
+		t.Errorf("%d bytes came over %d connections, told are %d", came, cuts, told)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -74,14 +99,14 @@ func TestWhatPacksWellTravelsPacked(t *testing.T) {
 func TestACutConnectionGoesOnWhereItWas(t *testing.T) {
 	b := newBed(t)
 	content := noise(5, 12*mega)
-	b.write("x.bak", content)
+	b.write("x.failoverd-1.bak", content)
 	b.cut = func(stream int64) int64 {
 		if stream > 20 {
 			return -1
 		}
 		return stream * 60_000
 	}
-	moved := b.expect("x.bak", content)
+	moved := b.expect("x.failoverd-1.bak", content)
 	if streams := b.dialled.Load(); streams < 15 {
 		t.Errorf("it took %d streams only: nothing was cut", streams)
 	}
@@ -93,15 +118,36 @@ func TestACutConnectionGoesOnWhereItWas(t *testing.T) {
 
 func TestNobodyTriesForEver(t *testing.T) {
 	b := newBed(t)
-	b.write("x.bak", noise(5, mega))
+	b.write("x.failoverd-1.bak", noise(5, mega))
 	b.cut = func(stream int64) int64 {
 		if stream == 1 {
 			return 100_000
 		}
 		return 10
 	}
-	if _, err := b.fetch("x.bak"); !errors.Is(err, errStream) || b.dialled.Load() > 10 {
+	if _, err := b.fetch("x.failoverd-1.bak"); !errors.Is(err, errStream) || b.dialled.Load() > 10 {
 		t.Errorf("after %d streams: %v", b.dialled.Load(), err)
+	}
+}
+
+// What no further try can cure is not tried again.
+func TestAFinalErrorIsFinal(t *testing.T) {
+	b := newBed(t)
+	content := noise(5, mega)
+	b.write("x.failoverd-1.bak", content)
+	b.cut = func(int64) int64 { return 300_000 }
+	r, _, err := b.remote.Open(t.Context(), "x.failoverd-1.bak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	withdrawn, dialled := errors.New("the directory was withdrawn"), 0
+	r.(*reader).remote.Dial = func(context.Context) (io.ReadWriteCloser, error) {
+		dialled++
+		return nil, &FinalError{withdrawn}
+	}
+	if _, err := io.Copy(io.Discard, r); !errors.Is(err, withdrawn) || errors.Is(err, errStream) || dialled != 1 {
+		t.Errorf("after %d more streams: %v", dialled, err)
 	}
 }
 
@@ -109,8 +155,8 @@ func TestNobodyTriesForEver(t *testing.T) {
 func TestWhatCameBeforeACrashIsNotFetchedAgain(t *testing.T) {
 	b := newBed(t)
 	content := noise(6, 20*mega)
-	b.write("x.bak", content)
-	r, _, err := b.remote.Open(t.Context(), "x.bak")
+	b.write("x.failoverd-1.bak", content)
+	r, _, err := b.remote.Open(t.Context(), "x.failoverd-1.bak")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,10 +166,10 @@ func TestWhatCameBeforeACrashIsNotFetchedAgain(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if moved := b.expect("x.bak", content); moved > 9*mega {
+	if moved := b.expect("x.failoverd-1.bak", content); moved > 9*mega {
 		t.Errorf("%d bytes came after 12 MiB had come", moved)
 	}
-	if names := b.cached(); !slices.Equal(names, []string{"x.bak.lock", "x.bak.whole", "x.bak.whole.chunks"}) {
+	if names := b.cached(); !slices.Equal(names, []string{"x.lock", "x.whole", "x.whole.chunks"}) {
 		t.Errorf("the cache holds %q", names)
 	}
 }
@@ -150,11 +196,11 @@ func TestARottenCacheIsNotBelieved(t *testing.T) {
 		"empty":       func([]byte) []byte { return nil },
 		"other bytes": func(b []byte) []byte { return noise(9, len(b)) },
 	} {
-		for _, file := range []string{"x.bak.whole", "x.bak.whole.chunks"} {
+		for _, file := range []string{"x.whole", "x.whole.chunks"} {
 			t.Run(name+" in "+file, func(t *testing.T) {
 				b := newBed(t)
-				b.write("x.bak", content)
-				b.expect("x.bak", content)
+				b.write("x.failoverd-1.bak", content)
+				b.expect("x.failoverd-1.bak", content)
 				path := filepath.Join(b.remote.Cache, file)
 				was, err := os.ReadFile(path)
 				if err != nil {
@@ -163,7 +209,7 @@ func TestARottenCacheIsNotBelieved(t *testing.T) {
 				if err := os.WriteFile(path, rot(was), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				b.expect("x.bak", content)
+				b.expect("x.failoverd-1.bak", content)
 			})
 		}
 	}
@@ -171,8 +217,8 @@ func TestARottenCacheIsNotBelieved(t *testing.T) {
 
 func TestAFileThatChangesWhileItIsReadIsNotTaken(t *testing.T) {
 	b := newBed(t)
-	b.write("x.bak", noise(1, 30*mega))
-	r, _, err := b.remote.Open(t.Context(), "x.bak")
+	b.write("x.failoverd-1.bak", noise(1, 30*mega))
+	r, _, err := b.remote.Open(t.Context(), "x.failoverd-1.bak")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,31 +226,31 @@ func TestAFileThatChangesWhileItIsReadIsNotTaken(t *testing.T) {
 	if _, err := io.ReadFull(r, make([]byte, mega)); err != nil {
 		t.Fatal(err)
 	}
-	b.write("x.bak", noise(2, 30*mega))
-	if _, err := io.Copy(io.Discard, r); err == nil || !strings.Contains(err.Error(), `"x.bak" changed while it was read`) {
+	b.write("x.failoverd-1.bak", noise(2, 30*mega))
+	if _, err := io.Copy(io.Discard, r); err == nil || !strings.Contains(err.Error(), `"x.failoverd-1.bak" changed while it was read`) {
 		t.Errorf("read: %v", err)
 	}
 	// The same where a new connection goes on.
 	b = newBed(t)
-	b.write("x.bak", noise(1, 2*mega))
+	b.write("x.failoverd-1.bak", noise(1, 2*mega))
 	b.cut = func(int64) int64 { return 300_000 }
-	if r, _, err = b.remote.Open(t.Context(), "x.bak"); err != nil {
+	if r, _, err = b.remote.Open(t.Context(), "x.failoverd-1.bak"); err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	if _, err := io.ReadFull(r, make([]byte, 100_000)); err != nil {
 		t.Fatal(err)
 	}
-	b.write("x.bak", noise(3, 2*mega))
-	if _, err := io.Copy(io.Discard, r); err == nil || !strings.Contains(err.Error(), `"x.bak" changed while it was read`) {
+	b.write("x.failoverd-1.bak", noise(3, 2*mega))
+	if _, err := io.Copy(io.Discard, r); err == nil || !strings.Contains(err.Error(), `"x.failoverd-1.bak" changed while it was read`) {
 		t.Errorf("read: %v", err)
 	}
 }
 
 func TestAFileIsFetchedOnceAtATime(t *testing.T) {
 	b := newBed(t)
-	b.write("x.bak", noise(1, mega))
-	one, _, err := b.remote.Open(t.Context(), "x.bak")
+	b.write("x.failoverd-1.bak", noise(1, mega))
+	one, _, err := b.remote.Open(t.Context(), "x.failoverd-1.bak")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,17 +258,17 @@ func TestAFileIsFetchedOnceAtATime(t *testing.T) {
 	if _, err := one.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.fetch("x.bak"); err == nil || !strings.Contains(err.Error(), "it is being fetched already") {
+	if _, err := b.fetch("x.failoverd-1.bak"); err == nil || !strings.Contains(err.Error(), "it is being fetched already") {
 		t.Errorf("the second time: %v", err)
 	}
 }
 
 func TestReadingEndsWithItsContext(t *testing.T) {
 	b := newBed(t)
-	b.write("x.bak", noise(1, 30*mega))
+	b.write("x.failoverd-1.bak", noise(1, 30*mega))
 	unwanted := errors.New("not any more")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	r, _, err := b.remote.Open(ctx, "x.bak")
+	r, _, err := b.remote.Open(ctx, "x.failoverd-1.bak")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,27 +284,29 @@ func TestReadingEndsWithItsContext(t *testing.T) {
 
 func TestNothingIsOutsideOfTheDirectory(t *testing.T) {
 	b := newBed(t)
-	secret := filepath.Join(filepath.Dir(b.directory), "secret")
+	secret := filepath.Join(filepath.Dir(b.directory), "secret.failoverd-1.bak")
 	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove(secret) })
-	if err := os.Symlink("../secret", filepath.Join(b.directory, "link.bak")); err != nil {
+	if err := os.Symlink("../secret.failoverd-1.bak", filepath.Join(b.directory, "link.failoverd-1.bak")); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"../secret", secret, "", ".", "..", `..\secret`, "link.bak", "absent.bak", "a\x00b", strings.Repeat("x", 300)} {
+	for _, name := range []string{
+		"../secret.failoverd-1.bak", secret, "", ".", "..", `..\secret.failoverd-1.bak`, "link.failoverd-1.bak", "absent.failoverd-1.bak", "a\x00b.failoverd-1.bak", strings.Repeat("x", 300) + ".failoverd-1.bak",
+	} {
 		if _, err := b.fetch(name); err == nil {
 			t.Errorf("fetched %q", name)
-		} else if absent := errors.Is(err, fs.ErrNotExist); absent != (name == "absent.bak") {
+		} else if absent := errors.Is(err, fs.ErrNotExist); absent != (name == "absent.failoverd-1.bak") {
 			t.Errorf("fetch %q: %v", name, err)
 		}
 		if _, err := b.remote.Hash(t.Context(), name); err == nil {
 			t.Errorf("hashed %q", name)
 		}
-		if name == "link.bak" || name == "absent.bak" {
+		if name == "link.failoverd-1.bak" || name == "absent.failoverd-1.bak" {
 			continue // of a link, the link itself would go; what is absent may be made
 		}
-		if err := b.remote.Remove(t.Context(), name); err == nil {
+		if err := b.remote.Sweep(t.Context(), name); err == nil && len(name) < 256 && !strings.Contains(name, "\x00") {
 			t.Errorf("removed %q", name)
 		}
 		if w, err := b.remote.Create(t.Context(), name); err == nil {

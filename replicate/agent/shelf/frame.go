@@ -31,10 +31,10 @@ const (
 const (
 	maxFrame   = maxChunk + 1<<10
 	maxText    = 1 << 10
-	maxWords   = 8 << 10 // of a frame that is JSON
-	maxWindow  = 1024    // chunks of a turn
-	windowSize = 8 << 20 // bytes after which a turn gets no further chunk
-	recordSize = 36      // of a chunk: its length and its hash
+	maxWords   = 64 << 10 // of a frame that is JSON
+	maxWindow  = 1024     // chunks of a turn
+	windowSize = 8 << 20  // bytes after which a turn gets no further chunk
+	recordSize = 36       // of a chunk: its length and its hash
 )
 
 // errPeer is wrapped by what is wrong with what the other side said, in contrast to what is wrong with the stream.
@@ -47,6 +47,7 @@ type line struct {
 	out     *bufio.Writer
 	silence time.Duration
 	watch   *time.Timer
+	came    int64 // bytes of frames that were read
 }
 
 func newLine(stream io.ReadWriteCloser, silence time.Duration) *line {
@@ -111,6 +112,7 @@ func (l *line) read() (kind, []byte, error) {
 	if _, err := io.ReadFull(l.in, body); err != nil {
 		return 0, nil, fmt.Errorf("receive: %w", err)
 	}
+	l.came += int64(len(head) + len(body))
 	if k == refuse {
 		return 0, nil, refusal(body)
 	}
@@ -149,13 +151,18 @@ func refusal(body []byte) error {
 	if err := json.Unmarshal(body, &r); err != nil {
 		return fmt.Errorf("%w: %w", errPeer, err)
 	}
-	r.Text = strings.Map(func(c rune) rune {
+	r.Text = tame(r.Text)
+	return &r
+}
+
+// tame makes a text of the other side fit to be shown.
+func tame(text string) string {
+	return strings.Map(func(c rune) rune {
 		if c < ' ' || c == utf8.RuneError || c >= 0x7f && c < 0xa0 {
 			return '?'
 		}
 		return c
-	}, r.Text)
-	return &r
+	}, text)
 }
 
 func (r *refused) Error() string { return "the agent says: " + r.Text }

@@ -128,7 +128,7 @@ func TestAHostileAgentIsRefused(t *testing.T) {
 
 func TestAHostileStandbyIsRefused(t *testing.T) {
 	b := newBed(t)
-	b.write("x.bak", noise(1, mega))
+	b.write("x.failoverd-1.bak", noise(1, mega))
 	sum := sha256.Sum256([]byte("x"))
 	for name, tt := range map[string]struct {
 		say  func(l *line)
@@ -137,26 +137,35 @@ func TestAHostileStandbyIsRefused(t *testing.T) {
 		"another order":   {func(l *line) { _ = l.say(ask, order{Order: "format"}) }, "format"},
 		"no words":        {func(l *line) { _ = l.write(ask, []byte("x")) }, "invalid character"},
 		"no order":        {func(l *line) { _ = l.write(data, nil) }, "where 'q' belongs"},
-		"many words":      {func(l *line) { _ = l.write(ask, make([]byte, maxWords+1)) }, "8193 bytes"},
-		"from nowhere":    {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.bak", From: -1}) }, "changed"},
-		"from behind":     {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.bak", From: mega + 1}) }, "changed"},
-		"another version": {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.bak", Version: "1"}) }, "changed"},
-		"wishes for none": {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.bak"}); _ = l.write(want, []byte{1}) }, "for 0 chunks"},
-		"no wishes":       {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.bak"}); _ = l.write(data, nil) }, "for 0 chunks"},
+		"many words":      {func(l *line) { _ = l.write(ask, make([]byte, maxWords+1)) }, "65537 bytes"},
+		"from nowhere":    {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.failoverd-1.bak", From: -1}) }, "changed"},
+		"from behind":     {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.failoverd-1.bak", From: mega + 1}) }, "changed"},
+		"another version": {func(l *line) { _ = l.say(ask, order{Order: "fetch", File: "x.failoverd-1.bak", Version: "1"}) }, "changed"},
+		"wishes for none": {func(l *line) {
+			_ = l.say(ask, order{Order: "fetch", File: "x.failoverd-1.bak"})
+			_ = l.write(want, []byte{1})
+		}, "for 0 chunks"},
+		"no wishes": {func(l *line) {
+			_ = l.say(ask, order{Order: "fetch", File: "x.failoverd-1.bak"})
+			_ = l.write(data, nil)
+		}, "for 0 chunks"},
 		"few wishes": {func(l *line) {
-			_ = l.say(ask, order{Order: "fetch", File: "x.bak"})
+			_ = l.say(ask, order{Order: "fetch", File: "x.failoverd-1.bak"})
 			_ = l.write(want, nil)
 			_ = l.write(want, nil)
 		}, "0 bytes of 'w' for"},
 		"another hash": {func(l *line) {
-			_ = l.say(ask, order{Order: "put", File: "y.bak"})
+			_ = l.say(ask, order{Order: "put", File: "y.failoverd-1.bak"})
 			_ = l.write(data, []byte("y"))
 			_ = l.write(done, sum[:])
 		}, "does not have its hash"},
-		"no hash":          {func(l *line) { _ = l.say(ask, order{Order: "put", File: "y.bak"}); _ = l.write(done, nil) }, "does not have its hash"},
-		"something else":   {func(l *line) { _ = l.say(ask, order{Order: "put", File: "y.bak"}); _ = l.write(packed, nil) }, "in a file"},
-		"a name of a path": {func(l *line) { _ = l.say(ask, order{Order: "put", File: "../y.bak"}) }, "is no file name"},
-		"a long name":      {func(l *line) { _ = l.say(ask, order{Order: "put", File: strings.Repeat("é", 3000)}) }, "too long"},
+		"no hash": {func(l *line) { _ = l.say(ask, order{Order: "put", File: "y.failoverd-1.bak"}); _ = l.write(done, nil) }, "does not have its hash"},
+		"something else": {func(l *line) {
+			_ = l.say(ask, order{Order: "put", File: "y.failoverd-1.bak"})
+			_ = l.write(packed, nil)
+		}, "in a file"},
+		"a name of a path": {func(l *line) { _ = l.say(ask, order{Order: "put", File: "../y.failoverd-1.bak"}) }, "is no file name"},
+		"a long name":      {func(l *line) { _ = l.say(ask, order{Order: "put", File: "x.failoverd-" + strings.Repeat("é", 3000)}) }, "too long"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			near, far := net.Pipe()
@@ -197,13 +206,13 @@ func FuzzServe(f *testing.F) {
 	frame := func(k kind, body string) string {
 		return string(append([]byte{byte(k)}, binary.BigEndian.AppendUint32(nil, uint32(len(body)))...)) + body
 	}
-	f.Add([]byte(frame(ask, `{"order":"fetch","file":"x.bak"}`) + frame(want, "") + frame(want, "\xff")))
-	f.Add([]byte(frame(ask, `{"order":"put","file":"y.bak"}`) + frame(data, "a") + frame(done, "")))
-	f.Add([]byte(frame(ask, `{"order":"remove","file":"../secret"}`)))
+	f.Add([]byte(frame(ask, `{"order":"fetch","file":"x.failoverd-1.bak"}`) + frame(want, "") + frame(want, "\xff")))
+	f.Add([]byte(frame(ask, `{"order":"put","file":"y.failoverd-1.bak"}`) + frame(data, "a") + frame(done, "")))
+	f.Add([]byte(frame(ask, `{"order":"sweep","file":"../secret"}`)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		parent := t.TempDir()
 		directory, secret := filepath.Join(parent, "backup"), filepath.Join(parent, "secret")
-		if err := errors.Join(os.Mkdir(directory, 0o700), os.WriteFile(secret, []byte("s"), 0o600), os.WriteFile(filepath.Join(directory, "x.bak"), []byte("x"), 0o600)); err != nil {
+		if err := errors.Join(os.Mkdir(directory, 0o700), os.WriteFile(secret, []byte("s"), 0o600), os.WriteFile(filepath.Join(directory, "x.failoverd-1.bak"), []byte("x"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		_ = Serve(t.Context(), canned{bytes.NewReader(b)}, directory)

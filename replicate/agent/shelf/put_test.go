@@ -9,9 +9,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"failoverd/replicate/database"
 )
@@ -32,14 +35,14 @@ func (b *bed) there() (names []string) {
 func TestPutIsWholeOrNotAtAll(t *testing.T) {
 	b := newBed(t)
 	content := noise(1, 5*mega+1)
-	w, err := b.remote.Create(t.Context(), "x.bak")
+	w, err := b.remote.Create(t.Context(), "x.failoverd-1.bak")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n, err := io.Copy(w, bytes.NewReader(content)); err != nil || n != int64(len(content)) {
 		t.Fatalf("wrote %d, %v", n, err)
 	}
-	if slices.Contains(b.there(), "x.bak") {
+	if slices.Contains(b.there(), "x.failoverd-1.bak") {
 		t.Error("it is there before its end")
 	}
 	if err := w.Close(); err != nil {
@@ -48,18 +51,18 @@ func TestPutIsWholeOrNotAtAll(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Errorf("a second Close: %v", err)
 	}
-	if got, err := os.ReadFile(filepath.Join(b.directory, "x.bak")); err != nil || !bytes.Equal(got, content) {
+	if got, err := os.ReadFile(filepath.Join(b.directory, "x.failoverd-1.bak")); err != nil || !bytes.Equal(got, content) {
 		t.Errorf("%d bytes arrived, %v", len(got), err)
 	}
 	sum := sha256.Sum256(content)
-	if got, err := b.remote.Hash(t.Context(), "x.bak"); err != nil || !bytes.Equal(got, sum[:]) {
+	if got, err := b.remote.Hash(t.Context(), "x.failoverd-1.bak"); err != nil || !bytes.Equal(got, sum[:]) {
 		t.Errorf("hash %x, %v, want %x", got, err, sum)
 	}
 	if free, err := b.remote.Free(t.Context()); err != nil || free <= 0 {
 		t.Errorf("free: %d, %v", free, err)
 	}
 	for range 2 {
-		if err := b.remote.Remove(t.Context(), "x.bak"); err != nil {
+		if err := b.remote.Sweep(t.Context(), "x.failoverd-1.bak"); err != nil {
 			t.Error("remove:", err)
 		}
 	}
@@ -70,7 +73,7 @@ func TestPutIsWholeOrNotAtAll(t *testing.T) {
 		func(w io.WriteCloser) { _ = w.(interface{ Abandon() error }).Abandon() },
 		func(io.WriteCloser) { cancel(gone) },
 	} {
-		w, err := b.remote.Create(ctx, "y.bak")
+		w, err := b.remote.Create(ctx, "y.failoverd-1.bak")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,10 +103,10 @@ func TestAPutThatFailsSaysWhy(t *testing.T) {
 		_ = l.say(answer, result{})
 		_, _, _ = l.read()
 		s := serving{line: l}
-		_ = s.tell(&refused{Text: "write \"x.bak\": no space left on device\x1b[2J"})
+		_ = s.tell(&refused{Text: "write \"x.failoverd-1.bak\": no space left on device\x1b[2J"})
 	}()
 	r := Remote{Dial: func(context.Context) (io.ReadWriteCloser, error) { return near, nil }}
-	w, err := r.Create(t.Context(), "x.bak")
+	w, err := r.Create(t.Context(), "x.failoverd-1.bak")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +116,7 @@ func TestAPutThatFailsSaysWhy(t *testing.T) {
 			break
 		}
 	}
-	if failed == nil || failed.Error() != `the agent says: write "x.bak": no space left on device?[2J` {
+	if failed == nil || failed.Error() != `the agent says: write "x.failoverd-1.bak": no space left on device?[2J` {
 		t.Errorf("%v", failed)
 	}
 	if err := w.Close(); err != failed {
@@ -122,11 +125,65 @@ func TestAPutThatFailsSaysWhy(t *testing.T) {
 }
 
 func TestNamesAreTheServersOwn(t *testing.T) {
-	if got := (Remote{Server: `D:\Backup`}).Name("x.bak"); got != `D:\Backup\x.bak` {
+	if got := (Remote{Server: `D:\Backup`}).Name("x.failoverd-1.bak"); got != `D:\Backup\x.failoverd-1.bak` {
 		t.Error(got)
 	}
 	if same, err := database.Same(Remote{}, database.Directory{Path: t.TempDir()}); same || err != nil {
 		t.Errorf("%v, %v", same, err)
+	}
+}
+
+// What is not failoverd's own in the directory is its owner's, and stays so.
+func TestOnlyMarkedFilesAreServed(t *testing.T) {
+	b := newBed(t)
+	for _, name := range []string{"full.bak", ".failoverd-", "failoverd-1.bak", "x.failoverd.bak"} {
+		b.write(name, []byte("the owner's"))
+		_, fetched := b.fetch(name)
+		_, hashed := b.remote.Hash(t.Context(), name)
+		w, made := b.remote.Create(t.Context(), name)
+		if made == nil {
+			made = w.Close()
+		}
+		swept := b.remote.Sweep(t.Context(), name)
+		for what, err := range map[string]error{"fetched": fetched, "hashed": hashed, "made": made, "swept": swept} {
+			if err == nil || !strings.Contains(err.Error(), "is no backup of failoverd") {
+				t.Errorf("%s was %s: %v", name, what, err)
+			}
+		}
+		if got, err := os.ReadFile(filepath.Join(b.directory, name)); err != nil || string(got) != "the owner's" {
+			t.Errorf("%s is now %q, %v", name, got, err)
+		}
+	}
+}
+
+// A directory in which nothing can be cleared away is found out before a night's work, not after.
+func TestADirectoryThatMayNotBeWrittenTo(t *testing.T) {
+	directory, err := os.MkdirTemp("/tmp", "failoverd-") // which everybody may look into
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(directory) })
+	if err := os.Chmod(directory, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	near, far := net.Pipe()
+	served := make(chan error, 1)
+	go func() {
+		// Root may write everywhere, so this thread, which ends here, is somebody else.
+		runtime.LockOSThread()
+		const nobody = 65534
+		err := error(nil)
+		if os.Geteuid() == 0 {
+			err = unix.Setfsuid(nobody)
+		}
+		served <- errors.Join(err, Serve(t.Context(), far, directory))
+	}()
+	r := Remote{Dial: func(context.Context) (io.ReadWriteCloser, error) { return near, nil }}
+	if _, err := r.Free(t.Context()); err == nil || !strings.Contains(err.Error(), "may not make and remove files in") {
+		t.Errorf("free: %v", err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -136,7 +193,7 @@ func TestADirectoryThatIsGone(t *testing.T) {
 	if _, err := b.remote.Free(t.Context()); err == nil || !strings.Contains(err.Error(), "unmounted") {
 		t.Errorf("free: %v", err)
 	}
-	if _, err := b.remote.Create(t.Context(), "x"); err == nil || !strings.Contains(err.Error(), "unmounted") {
+	if _, err := b.remote.Create(t.Context(), "x.failoverd-1.bak"); err == nil || !strings.Contains(err.Error(), "unmounted") {
 		t.Errorf("create: %v", err)
 	}
 }

@@ -28,6 +28,7 @@ type reader struct {
 	unpack  *zstd.Decoder
 	cache   *cache // nil before the first read
 	read    int64
+	came    int64 // by the lines of before
 	ended   bool
 	err     error // what ended it, for good
 	scratch []byte
@@ -68,6 +69,7 @@ func (r *reader) hangUp() {
 	if r.line != nil {
 		r.dropped()
 		_ = r.line.close()
+		r.came += r.line.came
 		r.line = nil
 	}
 }
@@ -137,7 +139,9 @@ var errStream = errors.New("the connection to the agent was cut")
 
 // cutOff marks an error of the stream, in contrast to what the agent says and to what must not be.
 func cutOff(err error) error {
-	if _, said := errors.AsType[*refused](err); said || errors.Is(err, errPeer) {
+	_, said := errors.AsType[*refused](err)
+	_, final := errors.AsType[*FinalError](err)
+	if said || final || errors.Is(err, errPeer) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errStream, err)
@@ -253,6 +257,14 @@ func (r *reader) finish() error {
 	r.hangUp()
 	r.ended = true
 	return r.cache.finish()
+}
+
+// Travelled is how many bytes came from the agent for what was read: chunks, packed where that helps, and their hashes.
+func (r *reader) Travelled() int64 {
+	if r.line == nil {
+		return r.came
+	}
+	return r.came + r.line.came
 }
 
 // Close ends the reading. What came is kept for the next time.

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"os"
 	"sync"
 	"time"
 
@@ -27,7 +28,16 @@ type Remote struct {
 	retries []time.Duration // of tests; nil for the usual ones
 }
 
-var _ database.Shelf = Remote{}
+// FinalError is an error of Dial that no further try cures: the agent was paired with somebody else, say.
+type FinalError struct{ Err error }
+
+func (e *FinalError) Error() string { return e.Err.Error() }
+func (e *FinalError) Unwrap() error { return e.Err }
+
+var (
+	_ database.Courier = Remote{}
+	_ database.Parcel  = (*reader)(nil)
+)
 
 // usualSilence is after how long an agent that says nothing is taken for dead: the largest turn is read from a disk in
 // a fraction of it.
@@ -83,18 +93,30 @@ func (r Remote) simple(ctx context.Context, o order) (a result, err error) {
 		}
 	}()
 	if err := l.say(ask, o); err != nil {
-		return a, err
+		return a, cutOff(err)
 	}
-	if o.Order == "hash" {
+	if o.Order == "hash" || o.Order == "make" {
 		l.silence = 24 * time.Hour // the agent reads all of it first
 	}
-	return a, l.hear(answer, &a)
+	if err := l.hear(answer, &a); err != nil {
+		return a, cutOff(err)
+	}
+	return a, nil
 }
 
-// Remove removes a file at the primary. What was fetched of it stays in the cache.
-func (r Remote) Remove(ctx context.Context, file string) error {
-	_, err := r.simple(ctx, order{Order: "remove", File: file})
+// Sweep removes files at the primary. What was fetched of them stays in the cache.
+func (r Remote) Sweep(ctx context.Context, beginning string) error {
+	_, err := r.simple(ctx, order{Order: "sweep", File: beginning})
 	return err
+}
+
+// Kept is the cache's directory.
+func (r Remote) Kept() (directory string, free int64, err error) {
+	if err := os.MkdirAll(r.Cache, 0o700); err != nil {
+		return r.Cache, 0, err
+	}
+	free, err = database.Directory{Path: r.Cache}.Free(context.Background())
+	return r.Cache, free, err
 }
 
 // Free is how many bytes are free for the agent.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 
 	"failoverd/replicate/database"
 )
@@ -24,7 +25,7 @@ const patience = 5 * time.Minute
 
 // order is what the standby asks for.
 type order struct {
-	Order   string `json:"order"` // fetch, put, hash, remove, free
+	Order   string `json:"order"` // fetch, put, hash, sweep, free; of a database look and make, and no put
 	File    string `json:"file"`
 	From    int64  `json:"from"`    // of fetch: what is before is there already
 	Version string `json:"version"` // of fetch: that was begun with; "" at the beginning
@@ -36,11 +37,21 @@ type result struct {
 	Version string `json:"version"`
 	Hash    []byte `json:"sha256"`
 	Free    int64  `json:"free_bytes"`
+
+	// Of a database.
+	Identity string `json:"identity,omitempty"`
+	Mode     uint32 `json:"mode,omitempty"`
+	Seen     *seen  `json:"seen,omitempty"`
 }
 
 // Serve carries out one order of a standby in a directory of backups, and closes the stream. What the standby asks for
 // in vain is told to it and is no error here.
-func Serve(ctx context.Context, stream io.ReadWriteCloser, directory string) (err error) {
+func Serve(ctx context.Context, stream io.ReadWriteCloser, directory string) error {
+	return serve(ctx, stream, directory, nil)
+}
+
+// serve is Serve, of a database too.
+func serve(ctx context.Context, stream io.ReadWriteCloser, directory string, base Base) (err error) {
 	l := newLine(stream, patience)
 	stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
 	defer func() {
@@ -54,7 +65,7 @@ func Serve(ctx context.Context, stream io.ReadWriteCloser, directory string) (er
 	if err := l.hear(ask, &o); err != nil {
 		return err
 	}
-	s := serving{line: l, shelf: database.Directory{Path: directory}, order: o}
+	s := serving{line: l, shelf: database.Directory{Path: directory}, order: o, base: base}
 	if err = s.carryOut(ctx); err == nil {
 		return nil
 	}
@@ -88,29 +99,24 @@ type serving struct {
 	line  *line
 	shelf database.Directory
 	order order
+	base  Base // nil for a directory of backups
 }
 
 func (s *serving) carryOut(ctx context.Context) error {
-	switch s.order.Order {
-	case "fetch":
-		return s.fetch(ctx)
-	case "put":
-		return s.put(ctx)
-	case "hash":
-		return s.hash(ctx)
-	case "remove":
-		if err := s.shelf.Remove(ctx, s.order.File); err != nil {
-			return s.no("remove", err)
-		}
-		return s.line.say(answer, result{})
-	case "free":
-		free, err := s.shelf.Free(ctx)
-		if err != nil {
-			return s.no("measure", err)
-		}
-		return s.line.say(answer, result{Free: free})
+	orders := map[string]func(context.Context) error{"fetch": s.fetch, "hash": s.hash, "sweep": s.sweep, "free": s.free}
+	if s.base == nil {
+		orders["put"] = s.put
+	} else {
+		orders["look"], orders["make"] = s.look, s.make
 	}
-	return fmt.Errorf("%w: an order %.20q", errPeer, s.order.Order)
+	do, known := orders[s.order.Order]
+	switch {
+	case !known:
+		return fmt.Errorf("%w: an order %.20q", errPeer, s.order.Order)
+	case s.order.Order != "free" && s.order.Order != "look" && !database.Marked(s.order.File):
+		return &refused{Text: fmt.Sprintf("%.200q is no backup of failoverd, and nothing else in the directory is the standby's business", s.order.File)}
+	}
+	return do(ctx)
 }
 
 // no is the refusal of an order that failed here.
@@ -123,9 +129,12 @@ func (s *serving) no(doing string, err error) error {
 		err = p.Err // it is the file that it names, and that is named already
 	}
 	r.Text = fmt.Sprintf("%s %.200q: %v", doing, s.order.File, err)
-	r.Text = strings.ToValidUTF8(r.Text[:min(len(r.Text), maxText)], "")
+	r.Text = cut(r.Text, maxText)
 	return r
 }
+
+// cut bounds a text.
+func cut(text string, most int) string { return strings.ToValidUTF8(text[:min(len(text), most)], "") }
 
 // fetch sends a file, turn by turn.
 func (s *serving) fetch(ctx context.Context) error {
@@ -173,6 +182,26 @@ func (s *serving) fetch(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// sweep removes files.
+func (s *serving) sweep(ctx context.Context) error {
+	if err := s.shelf.Sweep(ctx, s.order.File); err != nil {
+		return s.no("remove", err)
+	}
+	return s.line.say(answer, result{})
+}
+
+// free tells how much room there is, to who may use it: what cannot be cleared away again must not be begun.
+func (s *serving) free(ctx context.Context) error {
+	free, err := s.shelf.Free(ctx)
+	if err != nil {
+		return s.no("measure", err)
+	}
+	if err := unix.Faccessat(unix.AT_FDCWD, s.shelf.Path, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+		return &refused{Text: fmt.Sprintf("it may not make and remove files in %.200q: %v", s.shelf.Path, err)}
+	}
+	return s.line.say(answer, result{Free: free})
 }
 
 // changed says that a file is not the one any more that was begun with.

@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "engine":
 		os.Exit(engineChild(os.Args[1], os.Args[2], os.Args[3]))
+	case "take":
+		os.Exit(takeChild(os.Args[1], os.Args[2], os.Args[3]))
 	case "hold":
 		os.Exit(holdChild(os.Args[1], os.Args[2]))
 	}

@@ -34,12 +34,11 @@ func (e Engine) Copy(ctx context.Context, p database.Pair, w database.Watch) (s 
 			err = errors.Join(err, to.drop(name))
 		}
 	}()
-	g := &gauge{watch: w}
-	s, err = e.read(ctx, p, to, name, g)
+	s, mode, err := e.read(ctx, p, to, name, &gauge{watch: w})
 	if err != nil {
 		return s, at(p.Source, "copy "+p.Source.Catalog, err)
 	}
-	if err := errors.Join(to.allow(p.Names.Live, name, p.Source), to.durable(name)); err != nil {
+	if err := errors.Join(to.allow(p.Names.Live, name, mode), to.durable(name)); err != nil {
 		return s, at(p.Target, "keep the copy of "+p.Source.Catalog, err)
 	}
 	return s, at(p.Target, "name the copy "+p.Names.Staging, to.aim(p.Names.Staging, name))
@@ -83,28 +82,26 @@ func (p *place) drop(name string) error {
 // allow gives a new file the owner and the permissions of the one that is in service, or else the permissions that the
 // source's file has. Who may not give files away keeps them:
 // an application of another account then needs the rights of the group, or everybody's.
-func (p *place) allow(live, name string, source database.End) error {
+func (p *place) allow(live, name string, source fs.FileMode) error {
 	standing, err := p.points(live)
 	if err != nil {
 		return err
 	}
-	inService, model := standing != "", p.path(standing)
-	if !inService {
-		if model, err = fileOf(source); err != nil {
+	mode := source
+	if standing != "" {
+		info, err := os.Stat(p.path(standing))
+		if err != nil {
 			return err
 		}
-	}
-	info, err := os.Stat(model)
-	if err != nil {
-		return err
-	}
-	if owner, known := info.Sys().(*syscall.Stat_t); known && inService {
-		err := p.root.Lchown(name, int(owner.Uid), int(owner.Gid))
-		if err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err
+		if owner, known := info.Sys().(*syscall.Stat_t); known {
+			err := p.root.Lchown(name, int(owner.Uid), int(owner.Gid))
+			if err != nil && !errors.Is(err, fs.ErrPermission) {
+				return err
+			}
 		}
+		mode = info.Mode()
 	}
-	return p.root.Chmod(name, info.Mode().Perm()|0o600)
+	return p.root.Chmod(name, mode.Perm()|0o600)
 }
 
 // durable waits until a file is on the disk.
@@ -128,13 +125,26 @@ func fileOf(e database.End) (string, error) {
 	return p.path(name), err
 }
 
-// read copies the pages of a source into a file that exists and is empty, in one transaction that reads, and adds up the
-// rows meanwhile.
-func (e Engine) read(ctx context.Context, p database.Pair, to *place, name string, g *gauge) (s database.Snapshot, err error) {
+// read brings a source into a file that exists and is empty, and tells the permissions of the source's own.
+func (e Engine) read(ctx context.Context, p database.Pair, to *place, name string, g *gauge) (s database.Snapshot, mode fs.FileMode, err error) {
+	if far(p.Source) != nil {
+		s, made, err := e.bring(ctx, p, to, name, g)
+		return s, made.Mode, err
+	}
 	path, err := fileOf(p.Source)
 	if err != nil {
-		return s, err
+		return s, 0, err
 	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return s, 0, err
+	}
+	s, err = e.readPages(ctx, path, to, name, g)
+	return s, info.Mode(), err
+}
+
+// readPages copies the pages of a file in one transaction that reads, and adds up the rows meanwhile.
+func (e Engine) readPages(ctx context.Context, path string, to *place, name string, g *gauge) (s database.Snapshot, err error) {
 	c, err := e.pages.look(ctx, path)
 	if err != nil {
 		return s, err

@@ -19,6 +19,9 @@
 // A sealed copy cannot be written to by anybody, root included: its header says so in the way of the file format (a
 // write version above 2), and remembers the journal mode that the release puts back.
 //
+// A primary's database that the standby does not see is copied by its agent (far.go, and take.go at the agent): every page
+// as it is at one instant, into a file that then travels. Such a source is only read; nothing is brought to live.
+//
 // SQLite knows no sessions: who has a file open is seen where the kernel says so, that is on the standby itself, and
 // not across a network's file system, whose locks are not to be trusted either.
 package sqlite

@@ -31,7 +31,11 @@ func target(p database.Pair) (*place, error) { return open(p.Target, p.Names.Liv
 
 // Discard drops the staging, and every file of a run that nobody links to.
 func (Engine) Discard(ctx context.Context, p database.Pair) error {
-	return at(p.Target, "discard "+p.Names.Staging, discard(ctx, p))
+	err := at(p.Target, "discard "+p.Names.Staging, discard(ctx, p))
+	if m := far(p.Source); m != nil {
+		err = errors.Join(err, at(p.Source, "discard what was made of "+p.Source.Catalog, m.Sweep(ctx, travels(p))))
+	}
+	return err
 }
 
 func discard(ctx context.Context, p database.Pair) (err error) {

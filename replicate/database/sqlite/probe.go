@@ -14,7 +14,16 @@ import (
 // Probe looks at both files and at their directories.
 func (Engine) Probe(ctx context.Context, p database.Pair) (database.Report, error) {
 	var r database.Report
-	if err := probeSource(ctx, p, &r); err != nil {
+	look := probeSource
+	switch {
+	case far(p.Target) != nil:
+		found(&r, true, "read-only", fmt.Sprintf("%s of %s is read by its agent, which changes nothing there", p.Target.Catalog, p.Target.Host),
+			"bring the file back by hand, then: failoverd replicate from-live --accept discard-diverged")
+		return r, nil
+	case far(p.Source) != nil:
+		look = probeFar
+	}
+	if err := look(ctx, p, &r); err != nil {
 		return r, err
 	}
 	return r, probeTarget(ctx, p, &r)
@@ -26,7 +35,18 @@ func found(r *database.Report, blocks bool, code, text, remedy string) {
 }
 
 // probeSource looks at what is to be copied.
-func probeSource(ctx context.Context, p database.Pair, r *database.Report) (err error) {
+func probeSource(ctx context.Context, p database.Pair, r *database.Report) error {
+	return probeBy(ctx, p, r, func(ctx context.Context, path string) (*connection, func() error, error) {
+		c, err := look(ctx, path)
+		if err != nil {
+			return nil, nil, err
+		}
+		return c, c.close, nil
+	})
+}
+
+// probeBy looks at what is to be copied in a way of opening it.
+func probeBy(ctx context.Context, p database.Pair, r *database.Report, look func(context.Context, string) (*connection, func() error, error)) (err error) {
 	e := p.Source
 	place, err := open(e, e.Catalog)
 	if err != nil {
@@ -52,7 +72,7 @@ func probeSource(ctx context.Context, p database.Pair, r *database.Report) (err 
 			"write the path of the database's file as the data source, and see that its directory is mounted")
 		return nil
 	}
-	c, err := look(ctx, place.path(name))
+	c, done, err := look(ctx, place.path(name))
 	if code(err)&0xff == codes.SQLITE_NOTADB || code(err)&0xff == codes.SQLITE_CORRUPT {
 		found(r, true, "not-a-database", at(e, "look at "+e.Catalog, err).Error(), "write the path of an SQLite database as the data source, or repair it with sqlite3 FILE .recover")
 		return nil
@@ -60,7 +80,7 @@ func probeSource(ctx context.Context, p database.Pair, r *database.Report) (err 
 	if err != nil {
 		return &database.UnreachableError{Host: e.Host, Err: err}
 	}
-	defer func() { err = errors.Join(err, at(e, "close "+e.Catalog, c.close())) }()
+	defer func() { err = errors.Join(err, at(e, "close "+e.Catalog, done())) }()
 	return at(e, "look at "+e.Catalog, c.describeAll(ctx, place.path(name), r))
 }
 

@@ -38,6 +38,13 @@ func compresses(engineEdition int64, edition string) bool {
 	return false
 }
 
+// compressed says whether a backup is to be. A courier packs by itself, and of a backup that is packed it would bring
+// what has not changed once more.
+func compressed(shelf database.Shelf, s server) bool {
+	_, travels := shelf.(database.Courier)
+	return !travels && compresses(s.engineEdition, s.edition)
+}
+
 // backUp writes the run's backup file at the source.
 func (r *run) backUp(ctx context.Context) error {
 	server, err := look(ctx, r.Source)
@@ -45,7 +52,7 @@ func (r *run) backUp(ctx context.Context) error {
 		return err
 	}
 	r.phase("backup", r.bytes)
-	statement := backupStatement(r.Source.Catalog, r.Source.Shelf.Name(r.file), compresses(server.engineEdition, server.edition))
+	statement := backupStatement(r.Source.Catalog, r.Source.Shelf.Name(r.file), compressed(r.Source.Shelf, server))
 	if err := r.engine.carryOut(ctx, r.Source, label(r.Pair), "back up "+r.Source.Catalog, statement, r.percent); err != nil {
 		return err
 	}
@@ -65,5 +72,5 @@ func (r *run) backUp(ctx context.Context) error {
 
 // missingShelf says what is wrong when an end has no directory for backups.
 func missingShelf(e database.End) error {
-	return fmt.Errorf("%s has no directory for backups: write backups: {server: ..., path: ...}", e.Host)
+	return fmt.Errorf("%s has no directory for backups: write backups: {server: ..., path: ...}, or at the primary {server: ..., agent: ...}", e.Host)
 }

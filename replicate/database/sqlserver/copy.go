@@ -53,8 +53,7 @@ func (r *run) copy(ctx context.Context) (database.Snapshot, error) {
 	if err := r.backUp(ctx); err != nil {
 		return database.Snapshot{}, err
 	}
-	s.Bytes = r.size
-	if err := r.transfer(ctx); err != nil {
+	if s.Bytes, err = r.transfer(ctx); err != nil {
 		return database.Snapshot{}, err
 	}
 	if s.Position, err = r.restore(ctx); err != nil {

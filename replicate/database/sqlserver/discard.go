@@ -9,8 +9,9 @@ import (
 	"failoverd/replicate/database"
 )
 
-// Discard ends what the run has left at work, drops the staging, and removes the backup files. It does what it can at
-// each end, at both at once: a primary that has died must not keep the standby waiting, or full.
+// Discard ends what the run has left at work, drops the staging, and removes the backup files, those of earlier runs
+// too. It does what it can at each end, at both at once: a primary that has died must not keep the standby waiting, or
+// full.
 func (e *Engine) Discard(ctx context.Context, p database.Pair) error {
 	var source, target error
 	var ends sync.WaitGroup
@@ -32,7 +33,7 @@ func (e *Engine) discardStaging(ctx context.Context, p database.Pair) error {
 	return e.drop(ctx, s, p.Names.Staging)
 }
 
-// removeBackups removes the run's backup from both shelves.
+// removeBackups removes the catalog's backups from both shelves.
 func removeBackups(ctx context.Context, p database.Pair) error {
 	return errors.Join(removeBackup(ctx, p.Source, p), removeBackup(ctx, p.Target, p))
 }
@@ -41,7 +42,7 @@ func removeBackup(ctx context.Context, e database.End, p database.Pair) error {
 	if e.Shelf == nil {
 		return nil
 	}
-	if err := e.Shelf.Remove(ctx, backupFile(p)); err != nil {
+	if err := e.Shelf.Sweep(ctx, backupFiles(p)); err != nil {
 		return fmt.Errorf("remove the backup at %s: %w", e.Host, err)
 	}
 	return nil

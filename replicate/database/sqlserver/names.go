@@ -35,8 +35,12 @@ func stem(catalog string) string {
 	return kept[:min(len(kept), longestStem)] + "-" + hex.EncodeToString(sum[:4])
 }
 
-// backupFile is the file of a run, which its Discard can find again.
-func backupFile(p database.Pair) string { return stem(p.Names.Live) + "_" + p.Run + ".bak" }
+// backupFile is the file of a run.
+func backupFile(p database.Pair) string { return backupFiles(p) + p.Run + ".bak" }
+
+// backupFiles is what the names of all runs' files begin with, so that the next run clears away what an earlier one could
+// not. A stem has no dot.
+func backupFiles(p database.Pair) string { return stem(p.Names.Live) + database.Mark }
 
 // generation tells the files of one restored database from those of every other one under the same name: the instant.
 func generation(now time.Time) string {

@@ -153,13 +153,34 @@ func (e *Engine) probeShelves(ctx context.Context, p database.Pair, report *data
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
+			remedy := "mount the directory, or correct its path"
+			if _, travels := end.Shelf.(database.Courier); travels {
+				remedy = "see failoverd agents, and backups in the agent's configuration"
+			}
 			report.Problems = append(report.Problems, database.Problem{
-				Code: "no-backups", Blocks: true, Text: fmt.Sprintf("failoverd does not get at the backups of %s: %v", end.Host, err),
-				Remedy: "mount the directory, or correct its path",
+				Code: "no-backups", Blocks: true, Text: fmt.Sprintf("failoverd does not get at the backups of %s: %v", end.Host, err), Remedy: remedy,
 			})
 		case free < report.Bytes:
 			report.Problems = append(report.Problems, noSpace(end.Host, "its backups", free, report.Bytes, false))
 		}
+	}
+	if courier, travels := p.Source.Shelf.(database.Courier); travels {
+		report.Problems = append(report.Problems, keeping(courier, p, report.Bytes)...)
+	}
+	return nil
+}
+
+// keeping looks whether there is room for the file that a courier brings, beside the one that it brought before.
+func keeping(c database.Courier, p database.Pair, bytes int64) []database.Problem {
+	directory, free, err := c.Kept()
+	switch {
+	case err != nil:
+		return []database.Problem{{
+			Code: "no-backups", Blocks: true, Text: fmt.Sprintf("what comes of the backups of %s cannot be kept: %v", p.Source.Host, err),
+			Remedy: "see that failoverd may write to " + directory,
+		}}
+	case free < bytes:
+		return []database.Problem{noSpace(p.Target.Host, "what comes of the backups of "+p.Source.Host+", in "+directory, free, bytes, false)}
 	}
 	return nil
 }

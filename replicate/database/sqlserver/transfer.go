@@ -12,38 +12,38 @@ import (
 )
 
 // transfer brings the backup file from the source's shelf to the target's, unless that is the same directory, and
-// compares what arrived.
-func (r *run) transfer(ctx context.Context) error {
+// compares what arrived. It tells how many bytes travelled: fewer than the file has, where it comes by a courier.
+func (r *run) transfer(ctx context.Context) (travelled int64, err error) {
 	same, err := database.Same(r.Source.Shelf, r.Target.Shelf)
 	if err != nil || same {
-		return err
+		return r.size, err
 	}
 	r.phase("transfer", r.size)
-	sent, err := r.send(ctx)
+	sent, travelled, err := r.send(ctx)
 	if err != nil {
-		return fmt.Errorf("bring %s from %s to %s: %w", r.file, r.Source.Host, r.Target.Host, err)
+		return 0, fmt.Errorf("bring %s from %s to %s: %w", r.file, r.Source.Host, r.Target.Host, err)
 	}
 	arrived, err := hashOf(ctx, r.Target.Shelf, r.file)
 	switch {
 	case err != nil:
-		return fmt.Errorf("read %s again at %s: %w", r.file, r.Target.Host, err)
+		return 0, fmt.Errorf("read %s again at %s: %w", r.file, r.Target.Host, err)
 	case !bytes.Equal(sent, arrived):
-		return fmt.Errorf("%s is not at %s what it is at %s: the hashes differ", r.file, r.Target.Host, r.Source.Host)
+		return 0, fmt.Errorf("%s is not at %s what it is at %s: the hashes differ", r.file, r.Target.Host, r.Source.Host)
 	}
 	r.finish()
-	return nil
+	return travelled, nil
 }
 
-// send copies the file and returns its hash.
-func (r *run) send(ctx context.Context) (hash []byte, err error) {
+// send copies the file, and returns its hash and how much of it travelled.
+func (r *run) send(ctx context.Context) (hash []byte, travelled int64, err error) {
 	from, size, err := r.Source.Shelf.Open(ctx, r.file)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer from.Close()
 	to, err := r.Target.Shelf.Create(ctx, r.file)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	sum := sha256.New()
 	n, err := io.CopyBuffer(io.MultiWriter(plainWriter{to}, sum), &counted{from, ctx, r.done}, make([]byte, 1<<20))
@@ -51,9 +51,13 @@ func (r *run) send(ctx context.Context) (hash []byte, err error) {
 		err = fmt.Errorf("%d of %d bytes came", n, size)
 	}
 	if err != nil {
-		return nil, errors.Join(err, abandon(to))
+		return nil, 0, errors.Join(err, abandon(to))
 	}
-	return sum.Sum(nil), to.Close()
+	travelled = n
+	if p, is := from.(database.Parcel); is {
+		travelled = p.Travelled()
+	}
+	return sum.Sum(nil), travelled, to.Close()
 }
 
 // plainWriter hides what else a writer can do, so that the copy goes by the big buffer.

@@ -17,7 +17,7 @@ import (
 func journey(t *testing.T, content []byte, w database.Watch) (*run, database.Directory) {
 	t.Helper()
 	from, to := database.Directory{Path: t.TempDir()}, database.Directory{Path: t.TempDir()}
-	r := &run{Pair: pairOf("pbx", "standby"), progress: progress{watch: w}, file: "x.bak", size: int64(len(content))}
+	r := &run{Pair: pairOf("pbx", "standby"), progress: progress{watch: w}, file: "x.failoverd-1.bak", size: int64(len(content))}
 	r.Source.Shelf, r.Target.Shelf = from, to
 	if err := os.WriteFile(filepath.Join(from.Path, r.file), content, 0o600); err != nil {
 		t.Fatal(err)
@@ -34,8 +34,8 @@ func TestTransfer(t *testing.T) {
 		}
 		last = p
 	})
-	if err := r.transfer(t.Context()); err != nil {
-		t.Fatal(err)
+	if travelled, err := r.transfer(t.Context()); err != nil || travelled != r.size {
+		t.Fatalf("%d bytes travelled, %v", travelled, err)
 	}
 	got, err := os.ReadFile(filepath.Join(to.Path, r.file))
 	if err != nil || !bytes.Equal(got, content) {
@@ -50,7 +50,7 @@ func TestTransfer(t *testing.T) {
 func TestNothingTravelsWithinADirectory(t *testing.T) {
 	r, _ := journey(t, []byte("x"), func(p database.Progress) { t.Errorf("progress %+v", p) })
 	r.Target.Shelf = r.Source.Shelf
-	if err := r.transfer(t.Context()); err != nil {
+	if _, err := r.transfer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	list, err := os.ReadDir(r.Source.Shelf.(database.Directory).Path)
@@ -90,7 +90,7 @@ func TestATransferThatIsCancelledLeavesNothing(t *testing.T) {
 			cancel(unwanted)
 		}
 	}}
-	if err := r.transfer(ctx); !errors.Is(err, unwanted) {
+	if _, err := r.transfer(ctx); !errors.Is(err, unwanted) {
 		t.Errorf("transfer: %v, want %v", err, unwanted)
 	}
 	if list, err := os.ReadDir(to.Path); err != nil || len(list) > 0 || reads > 2 {
@@ -120,7 +120,7 @@ func (f forgetful) Open(ctx context.Context, file string) (io.ReadCloser, int64,
 func TestWhatArrivedDamagedIsNotTaken(t *testing.T) {
 	r, to := journey(t, []byte("every bit counts"), nil)
 	r.Target.Shelf = forgetful{to}
-	if err := r.transfer(t.Context()); err == nil || !strings.Contains(err.Error(), "hashes differ") {
+	if _, err := r.transfer(t.Context()); err == nil || !strings.Contains(err.Error(), "hashes differ") {
 		t.Errorf("transfer: %v", err)
 	}
 }
