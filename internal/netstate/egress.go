@@ -3,6 +3,7 @@ package netstate
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -19,10 +20,31 @@ type egress struct {
 	err   error
 }
 
+// settling is how long answers are not kept after a change. The kernel tells of a route that goes before it has gone
+// (fib_table_delete in net/ipv4/fib_trie.c): an answer from in between would be kept until the next change, which may be days
+// away. An address that was given back would be taken for our own, say, and its primary not be asked.
+const settling = time.Second
+
 // routeCache holds the answers that are true for one generation.
 type routeCache struct {
 	generation uint64
+	since      time.Time // when the generation was first asked about
 	answers    map[netip.Addr]egress
+}
+
+// of is the cache for a generation.
+func (c *routeCache) of(generation uint64, now time.Time) *routeCache {
+	if c.answers == nil || c.generation != generation {
+		*c = routeCache{generation: generation, since: now, answers: map[netip.Addr]egress{}}
+	}
+	return c
+}
+
+// keep keeps an answer that is not too young.
+func (c *routeCache) keep(dst netip.Addr, e egress, asked time.Time) {
+	if asked.Sub(c.since) >= settling && len(c.answers) < maxRoutes {
+		c.answers[dst] = e
+	}
 }
 
 // Egress says through which link a packet to dst would leave, and whether dst
@@ -32,12 +54,9 @@ type routeCache struct {
 // Answers are kept until the next change of the State's Generation.
 func (w *Watcher) Egress(dst netip.Addr) (link string, local bool, err error) {
 	dst = dst.Unmap()
-	generation := w.State().Generation
+	generation, now := w.State().Generation, time.Now()
 	w.mu.Lock()
-	if w.routes.generation != generation {
-		w.routes = routeCache{generation: generation, answers: make(map[netip.Addr]egress)}
-	}
-	e, known := w.routes.answers[dst]
+	e, known := w.routes.of(generation, now).answers[dst]
 	w.mu.Unlock()
 	if known {
 		return e.link, e.local, e.err
@@ -46,8 +65,8 @@ func (w *Watcher) Egress(dst netip.Addr) (link string, local bool, err error) {
 	e = w.ask(dst)
 	w.mu.Lock()
 	// An answer that a change overtook is given, but not kept.
-	if w.routes.generation == generation && w.State().Generation == generation && len(w.routes.answers) < maxRoutes {
-		w.routes.answers[dst] = e
+	if w.State().Generation == generation && w.routes.generation == generation {
+		w.routes.keep(dst, e, now)
 	}
 	w.mu.Unlock()
 	return e.link, e.local, e.err
