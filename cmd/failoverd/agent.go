@@ -82,9 +82,11 @@ func (a agentService) run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	services := trees.Services()
+	services[discoverService] = newDiscoverer(c)
 	server, err := agent.NewServer(agent.ServerConfig{
 		Data: dir, Identity: identity, Name: c.Name, Version: versionOf().Version, BootID: bootID(), Files: trees, Log: a.log,
-		Services: map[string]agent.Service{discoverService: newDiscoverer(c)},
+		Services: services,
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())

@@ -48,7 +48,8 @@ type receiver struct {
 	cursor    uint64            // the last one that came
 	acked     uint64            // the last one that was sent
 	ackedAt   time.Time
-	stale     bool // the state on disk is older than the one in memory
+	lacked    uint64 // how much was lacking then
+	stale     bool   // the state on disk is older than the one in memory
 	prunedAt  time.Time
 	begun     time.Time
 	limit     int64 // that the source knows of
@@ -325,7 +326,8 @@ func (r *receiver) tick(now time.Time) error {
 			return err
 		}
 	}
-	if r.state.cursor > r.acked || now.Sub(r.ackedAt) >= ackEvery {
+	// That nothing is lacking any more is said at once: it is what the source goes by when the roles are exchanged.
+	if r.state.cursor > r.acked || now.Sub(r.ackedAt) >= ackEvery || r.lacked > 0 && r.lacking() == 0 {
 		return r.acknowledge(now)
 	}
 	if err := r.note(); err != nil {
