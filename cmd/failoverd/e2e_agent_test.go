@@ -34,8 +34,7 @@ func newOutpost(c *company) *outpost {
 	c.t.Helper()
 	o := &outpost{company: c, tree: filepath.Join(c.Dir, "tree"), config: filepath.Join(c.Dir, "agent.yaml"), log: filepath.Join(c.Dir, "agent.log")}
 	ok(c.t, os.Mkdir(o.tree, 0o755))
-	ok(c.t, os.WriteFile(o.config, []byte(fmt.Sprintf("name: pbx\nlisten: %s:7443\ndata_dir: %s\ntrees: [{name: vm, directory: %s}]\n",
-		site.PBXAddress, filepath.Join(c.Dir, "agent"), o.tree)), 0o600))
+	o.grant("")
 	c.t.Cleanup(func() {
 		o.end(syscall.SIGTERM)
 		if b, err := os.ReadFile(o.log); err == nil && c.t.Failed() {
@@ -43,6 +42,13 @@ func newOutpost(c *company) *outpost {
 		}
 	})
 	return o
+}
+
+// grant writes the agent's configuration, with further keys of its tree.
+func (o *outpost) grant(keys string) {
+	o.t.Helper()
+	ok(o.t, os.WriteFile(o.config, []byte(fmt.Sprintf("name: pbx\nlisten: %s:7443\ndata_dir: %s\ntrees: [{name: vm, directory: %s%s}]\n",
+		site.PBXAddress, filepath.Join(o.Dir, "agent"), o.tree, keys)), 0o600))
 }
 
 // run starts the agent and waits until it listens.
@@ -219,9 +225,9 @@ func probed(v status.Server, outcome string) bool {
 	return len(v.Probes) == 1 && v.Probes[0].Outcome == outcome
 }
 
-// TestFilesByTheAgent has the daemon keep a copy of what the agent serves: over a kill of the agent, and over a takeover,
-// after which the primary's files come again once somebody has said so.
-func TestFilesByTheAgent(t *testing.T) {
+// newFileOutpost is a company whose pbx has a tree of files by its agent, vm, with further keys. Nothing runs yet.
+func newFileOutpost(t *testing.T, keys string) (*company, *outpost, mount) {
+	t.Helper()
 	c := newCompany(t, site.Options{StandIn: true})
 	o := newOutpost(c)
 	m := mount{o.tree, filepath.Join(c.Dir, "copy-vm")}
@@ -232,9 +238,16 @@ func TestFilesByTheAgent(t *testing.T) {
     directory: %q
     exclude: [{patterns: ["*.part"], recursive: true}]
     reserve: 1MiB
-    bandwidth: [{from: "00:00", to: "23:59", limit: 8MiB}]
-`, m.src, m.dst),
+    %s
+`, m.src, m.dst, keys),
 	}))
+	return c, o, m
+}
+
+// TestFilesByTheAgent has the daemon keep a copy of what the agent serves: over a kill of the agent, and over a takeover,
+// after which the primary's files come again once somebody has said so.
+func TestFilesByTheAgent(t *testing.T) {
+	c, o, m := newFileOutpost(t, `bandwidth: [{from: "00:00", to: "23:59", limit: 8MiB}]`)
 	for i := range 20 {
 		m.write(t, fmt.Sprintf("greetings/%d.wav", i), "by the primary")
 	}
