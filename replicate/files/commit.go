@@ -192,6 +192,16 @@ func (r *receiver) done(c *change, out outcome) error {
 	return nil
 }
 
+// whole says whether nothing is lacking; of many files that are, the first says so.
+func (r *receiver) whole() bool {
+	for _, m := range r.missing {
+		if !m.final {
+			return false
+		}
+	}
+	return true
+}
+
 // confirmed deletes what was held back.
 func (r *receiver) confirmed() error {
 	if err := r.commit(); err != nil {

@@ -327,7 +327,7 @@ func (r *receiver) tick(now time.Time) error {
 		}
 	}
 	// That nothing is lacking any more is said at once: it is what the source goes by when the roles are exchanged.
-	if r.state.cursor > r.acked || now.Sub(r.ackedAt) >= ackEvery || r.lacked > 0 && r.lacking() == 0 {
+	if r.state.cursor > r.acked || now.Sub(r.ackedAt) >= ackEvery || r.lacked > 0 && r.whole() {
 		return r.acknowledge(now)
 	}
 	if err := r.note(); err != nil {
