@@ -46,6 +46,7 @@ type Run struct {
 	Accepts  func(check string) bool
 	Catalogs []Catalog
 	Trees    []Tree // of files; to live only
+	Resumed  bool   // a crash has interrupted it; the trees were asked about when it was ordered, and an agent may not be up yet
 
 	// Remember makes what is remembered of a catalog's copies durable, and says in the history what is about to be
 	// done to them, if anything is.
@@ -131,7 +132,10 @@ func (r *Run) check() plan.Step {
 			for _, x := range r.found {
 				r.over[x.Catalog.Name] = x.Report.Standing.Live
 			}
-			trees := r.ExamineTrees(ctx)
+			var trees []ExaminedTree
+			if !r.Resumed {
+				trees = r.ExamineTrees(ctx)
+			}
 			summary := strings.Join(slices.DeleteFunc([]string{r.found.Summary(), treeSummary(trees)}, func(s string) bool { return s == "" }), "; ")
 			return summary, errors.Join(r.found.refused(r.Accepts), r.refusedTrees(trees))
 		},

@@ -216,6 +216,7 @@ func TestACrashWhileFilesGoBack(t *testing.T) {
 				}
 				w.crash()
 				w.trees.hold = nil
+				w.trees.silent = errors.New("the agent is not up yet") // whoever brings them back waits for it
 				w.start()
 				r = w.endOf(r.ID)
 				if r.State != plan.Succeeded || r.Resumed != 1 || !slices.Equal(w.trees.brought, []string{"greetings"}) {

@@ -28,6 +28,9 @@ func (t *turn) takeUp(v *server, r plan.Record) {
 	} else {
 		forward = sameSteps(j.plan, r) && v.facts.Role == monitor.StandingBy && j.run.Resumable(r)
 	}
+	if j.run != nil {
+		j.run.Resumed = forward
+	}
 	if !sameSteps(j.plan, r) {
 		// The configuration has changed since. What is still configured may have been begun, and is taken back.
 		fresh := plan.New(j.plan, r.ID, r.By, r.Reason, r.Accept, r.Started)
