@@ -27,14 +27,18 @@ type Standby interface {
 	// Failover and Release return when the operation has been admitted. It goes on.
 	Failover(ctx context.Context, server string, o status.Order) (plan.Record, error)
 	Release(ctx context.Context, server string, o status.Order) (plan.Record, error)
-	// Replicate copies the server's databases; the kind is status.FromLive or status.ToLive. RollBack puts the
-	// previous copies in service again. Both return when the operation has been admitted.
+	// Replicate copies the server's databases, and to live its files as well; the kind is status.FromLive or
+	// status.ToLive. RollBack puts the previous copies in service again. Both return when the operation has been admitted.
 	Replicate(ctx context.Context, server, kind string, o status.Order) (plan.Record, error)
 	RollBack(ctx context.Context, server string, o status.Order) (plan.Record, error)
 	// ConfirmDeletions, AcceptSource and DiscardFiles decide about one tree of a server's files.
 	ConfirmDeletions(ctx context.Context, server, tree string, o status.Order) (status.Server, error)
 	AcceptSource(ctx context.Context, server, tree string, o status.Order) (status.Server, error)
 	DiscardFiles(ctx context.Context, server, tree string, o status.Order) (status.Server, error)
+	// SetAside lists what was set aside at the primary when a tree's files were brought back, and RestoreAside puts one
+	// of that into its place again. Both ask the primary's agent.
+	SetAside(ctx context.Context, server, tree string) (status.SetAside, error)
+	RestoreAside(ctx context.Context, server, tree, set, path string, o status.Order) (status.Server, error)
 	// Preview shows the plan of an operation of that kind. It changes nothing.
 	Preview(ctx context.Context, server, kind string, o status.Order) (status.Preview, error)
 	Operation(ctx context.Context, id string) (plan.Record, error)

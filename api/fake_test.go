@@ -170,6 +170,18 @@ func (f *fakeStandby) DiscardFiles(ctx context.Context, server, tree string, o s
 	return f.change(ctx, "discard files of "+tree, server, "active", o)
 }
 
+func (f *fakeStandby) SetAside(ctx context.Context, server, tree string) (status.SetAside, error) {
+	if err := f.take(ctx, "set aside of "+tree, server, "", status.Order{}); err != nil {
+		return status.SetAside{}, err
+	}
+	_, err := f.find(server)
+	return status.SetAside{Files: []status.Aside{{Set: "then", Path: "a.wav", Reason: "it came late", Kind: "file", Size: 7}}}, err
+}
+
+func (f *fakeStandby) RestoreAside(ctx context.Context, server, tree, set, path string, o status.Order) (status.Server, error) {
+	return f.change(ctx, "restore "+set+"/"+path+" of "+tree, server, "active", o)
+}
+
 func (f *fakeStandby) RollBack(ctx context.Context, server string, o status.Order) (plan.Record, error) {
 	return f.admit(ctx, "roll back", server, status.RollBack, o)
 }

@@ -21,6 +21,13 @@ type remarkForTree struct {
 	Body *Remark
 }
 
+// Restoring says what is to be put into its place again.
+type Restoring struct {
+	Set    string `json:"set" minLength:"1" maxLength:"64" doc:"When it was set aside, as the list tells"`
+	Path   string `json:"path" minLength:"1" maxLength:"4096" doc:"Its path in the tree"`
+	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history"`
+}
+
 // The orders about a tree, as they are called in paths.
 const (
 	ConfirmDeletions = "confirm-deletions"
@@ -28,8 +35,46 @@ const (
 	DiscardDiverged  = "discard-diverged"
 )
 
+// asideRoutes show what was set aside at a primary, and put it into its place again.
+func (s *Server) asideRoutes(h huma.API) {
+	add(s, h, route{
+		method: http.MethodGet, path: "/servers/{name}/files/{tree}/set-aside", id: "list-set-aside", tag: "servers", role: Viewer,
+		summary: "What was set aside at the primary when files were brought back",
+		detail:  "What the primary had and the standby never had, the last replication to live first, with the reason of each. The primary's agent is asked.",
+		errors:  []int{409},
+	},
+		func(ctx context.Context, in *struct {
+			Name string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
+			Tree string `path:"tree" minLength:"1" maxLength:"63" doc:"Name of the tree"`
+		},
+		) (*document[status.SetAside], error) {
+			list, err := s.standby.SetAside(ctx, in.Name, in.Tree)
+			list.Files = orEmpty(list.Files)
+			return &document[status.SetAside]{list}, err
+		})
+	add(s, h, route{
+		method: http.MethodPost, path: "/servers/{name}/files/{tree}/restore", id: "restore-set-aside", tag: "orders", role: Operator,
+		summary: "Put something that was set aside into its place again", changes: true, errors: []int{409, 503},
+		detail: "At the primary, by its agent. What is in its place goes to the trash there. Answers when it is done, with the server as it is then.",
+	},
+		func(ctx context.Context, in *struct {
+			Name string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
+			Tree string `path:"tree" minLength:"1" maxLength:"63" doc:"Name of the tree"`
+			Body Restoring
+		},
+		) (*document[status.Server], error) {
+			wish, err := order(ctx, in.Body.Reason, nil, nil)
+			if err != nil {
+				return nil, err
+			}
+			after, err := s.standby.RestoreAside(ctx, in.Name, in.Tree, in.Body.Set, in.Body.Path, wish)
+			return &document[status.Server]{after}, err
+		})
+}
+
 // fileRoutes show the copies of files, and take the decisions that only a person can take about them.
 func (s *Server) fileRoutes(h huma.API) {
+	s.asideRoutes(h)
 	add(s, h, route{
 		method: http.MethodGet, path: "/servers/{name}/files", id: "list-files", tag: "servers", role: Viewer,
 		summary: "The standby's copies of a server's files", detail: "With the paths that are not copied, and why.",

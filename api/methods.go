@@ -94,6 +94,16 @@ func (c *Client) OrderFiles(ctx context.Context, order, name, tree, reason strin
 	return post[status.Server](ctx, c, serverPath(name)+"/files/"+url.PathEscape(tree)+"/"+order, nil, Remark{Reason: reason})
 }
 
+// SetAside lists what was set aside at the primary when the files of a tree were brought back. Its agent is asked.
+func (c *Client) SetAside(ctx context.Context, name, tree string) (status.SetAside, error) {
+	return get[status.SetAside](ctx, c.patient(), serverPath(name)+"/files/"+url.PathEscape(tree)+"/set-aside", nil)
+}
+
+// RestoreAside puts something that was set aside into its place again.
+func (c *Client) RestoreAside(ctx context.Context, name, tree string, what Restoring) (status.Server, error) {
+	return post[status.Server](ctx, c.patient(), serverPath(name)+"/files/"+url.PathEscape(tree)+"/restore", nil, what)
+}
+
 // Preview shows what an operation of that kind would do. It changes nothing.
 func (c *Client) Preview(ctx context.Context, name, kind string, accept []string) (status.Preview, error) {
 	action := kind

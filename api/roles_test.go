@@ -36,6 +36,8 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/servers/{name}/files/{tree}/confirm-deletions", Operator, false, `{"reason":"x"}`, 200},
 	{"POST", "/api/v1/servers/{name}/files/{tree}/accept-source", Operator, false, ``, 200},
 	{"POST", "/api/v1/servers/{name}/files/{tree}/discard-diverged", Operator, false, `{}`, 200},
+	{"GET", "/api/v1/servers/{name}/files/{tree}/set-aside", Viewer, false, "", 200},
+	{"POST", "/api/v1/servers/{name}/files/{tree}/restore", Operator, false, `{"set":"then","path":"a.wav"}`, 200},
 	{"GET", "/api/v1/operations", Viewer, false, "", 200},
 	{"GET", "/api/v1/operations/{id}", Viewer, false, "", 200},
 	{"POST", "/api/v1/operations/{id}/cancel", Operator, false, "", 202},

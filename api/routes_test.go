@@ -81,6 +81,10 @@ func TestOrdersReachTheStandby(t *testing.T) {
 			_, err := c.OrderFiles(ctx, DiscardDiverged, "PBX", "vm", "")
 			return err
 		}, given{What: "discard files of vm", Target: "PBX", Order: status.Order{By: by}}},
+		{"restore what was set aside", func(ctx context.Context, c *Client) error {
+			_, err := c.RestoreAside(ctx, "PBX", "vm", Restoring{Set: "then", Path: "Extn/a b.wav", Reason: "a call"})
+			return err
+		}, given{What: "restore then/Extn/a b.wav of vm", Target: "PBX", Order: status.Order{By: by, Reason: "a call"}}},
 		{"preview of a replication", func(ctx context.Context, c *Client) error {
 			_, err := c.Preview(ctx, "PBX", status.ToLive, []string{"overwrite-newer"})
 			return err
@@ -423,4 +427,19 @@ func wantEqual(got, want string) error {
 		return fmt.Errorf("got %q, want %q", got, want)
 	}
 	return nil
+}
+
+// TestSetAside: what was set aside reaches the client, and so does that the agent does not answer.
+func TestSetAside(t *testing.T) {
+	w := startWorld(t, Limits{})
+	c := w.client()
+	v, err := c.SetAside(t.Context(), "PBX", "vm")
+	if err != nil || len(v.Files) != 1 || v.Files[0].Path != "a.wav" || v.More {
+		t.Errorf("%+v, %v", v, err)
+	}
+	w.standby.set(func(f *fakeStandby) { f.err = &status.Refusal{Code: status.AgentSilent, Detail: "it does not answer"} })
+	var p *Problem
+	if _, err := c.SetAside(t.Context(), "PBX", "vm"); !errors.As(err, &p) || p.Status != 409 || p.Code != status.AgentSilent {
+		t.Errorf("of a silent agent: %v", err)
+	}
 }

@@ -41,6 +41,17 @@ func TestResumable(t *testing.T) {
 			}
 		})
 	}
+	// Files that have begun to come back are not taken back, with databases or without.
+	for _, catalogs := range [][]Catalog{nil, {{Name: "users"}}} {
+		for state, want := range map[plan.State]bool{plan.Queued: false, plan.Running: true, plan.Unknown: true, plan.Succeeded: true} {
+			run := Run{ID: "2", Catalogs: catalogs, Trees: []Tree{{Name: "vm"}}}
+			run.Use(map[string]Copy{"users": Copy{}.Stage(Complete{Operation: "2"}, true, true)})
+			rec := plan.Record{State: plan.Running, Steps: []plan.Done{{Name: StepBring("vm"), State: state}, {Name: StepSwap("users"), State: plan.Queued}}}
+			if got := run.Resumable(rec); got != want {
+				t.Errorf("%d catalogs, the files are %s: resumable %v", len(catalogs), state, got)
+			}
+		}
+	}
 	none := Run{ID: "2"}
 	none.Use(nil)
 	if none.Resumable(plan.Record{State: plan.Running}) {

@@ -136,16 +136,23 @@ func Newer(changes []database.Change) string {
 func (x Examination) refused(accepts func(string) bool) error {
 	var errs []error
 	for _, one := range x {
-		for _, f := range one.Refused {
-			if f.Accept != "" && accepts != nil && accepts(f.Accept) {
-				continue
-			}
-			text := f.Catalog + ": " + f.Text
-			if f.Remedy != "" {
-				text += " (" + f.Remedy + ")"
-			}
-			errs = append(errs, errors.New(text))
+		errs = append(errs, refused(one.Refused, accepts))
+	}
+	return errors.Join(errs...)
+}
+
+// refused is the error of findings that are not all accepted.
+func refused(list []Finding, accepts func(string) bool) error {
+	var errs []error
+	for _, f := range list {
+		if f.Accept != "" && accepts != nil && accepts(f.Accept) {
+			continue
 		}
+		text := f.Catalog + ": " + f.Text
+		if f.Remedy != "" {
+			text += " (" + f.Remedy + ")"
+		}
+		errs = append(errs, errors.New(text))
 	}
 	return errors.Join(errs...)
 }

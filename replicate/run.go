@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +45,8 @@ type Run struct {
 	Diverged bool // the standby's data is newer than the primary's
 	Accepts  func(check string) bool
 	Catalogs []Catalog
+	Trees    []Tree // of files; to live only
+	Resumed  bool   // a crash has interrupted it; the trees were asked about when it was ordered, and an agent may not be up yet
 
 	// Remember makes what is remembered of a catalog's copies durable, and says in the history what is about to be
 	// done to them, if anything is.
@@ -76,7 +80,8 @@ func (r *Run) Use(copies map[string]Copy) {
 }
 
 // Plan is the run as a plan: everything is checked at once, each catalog is copied beside the one in service, verified
-// there and fixed up, and when all of them are, they are put in service. Whatever fails, all of it is taken back.
+// there and fixed up, and when all of them are, they are put in service. Whatever fails, all of it is taken back, but for
+// files: those that have come back stay, and do not come again.
 func (r *Run) Plan() plan.Plan {
 	out := plan.Plan{Kind: r.Kind, Server: r.Server, Steps: []plan.Step{r.check()}}
 	for _, c := range r.Catalogs {
@@ -85,6 +90,9 @@ func (r *Run) Plan() plan.Plan {
 			// Only a copy that is complete is changed on purpose: what a script deletes is not missed.
 			out.Steps = append(out.Steps, r.fix(c))
 		}
+	}
+	for _, t := range r.Trees {
+		out.Steps = append(out.Steps, r.bring(t))
 	}
 	for _, c := range r.Catalogs {
 		out.Steps = append(out.Steps, r.swap(c))
@@ -98,9 +106,20 @@ func (r *Run) Plan() plan.Plan {
 // StepSwap is the name of the step that puts a catalog in service.
 func StepSwap(catalog string) string { return "swap " + catalog }
 
+// about says what the check asks about.
+func (r *Run) about() string {
+	switch {
+	case len(r.Trees) == 0:
+		return "ask both hosts about every catalog"
+	case len(r.Catalogs) == 0:
+		return "ask both hosts about the files"
+	}
+	return "ask both hosts about every catalog and the files"
+}
+
 func (r *Run) check() plan.Step {
 	return plan.Step{
-		Name: "check", Title: "ask both hosts about every catalog", Timeout: checkTimeout,
+		Name: "check", Title: r.about(), Timeout: checkTimeout,
 		Do: func(ctx context.Context) (string, error) {
 			for _, c := range r.Catalogs {
 				if half := r.copies[c.Name]; half.Half() {
@@ -113,7 +132,12 @@ func (r *Run) check() plan.Step {
 			for _, x := range r.found {
 				r.over[x.Catalog.Name] = x.Report.Standing.Live
 			}
-			return r.found.Summary(), r.found.refused(r.Accepts)
+			var trees []ExaminedTree
+			if !r.Resumed {
+				trees = r.ExamineTrees(ctx)
+			}
+			summary := strings.Join(slices.DeleteFunc([]string{r.found.Summary(), treeSummary(trees)}, func(s string) bool { return s == "" }), "; ")
+			return summary, errors.Join(r.found.refused(r.Accepts), r.refusedTrees(trees))
 		},
 	}
 }
@@ -261,9 +285,10 @@ func (r *Run) remember(ctx context.Context, c Catalog, next Copy, what string) e
 func (r *Run) Swapping() bool { return r.swapping.Load() }
 
 // Resumable reports whether a run that a crash interrupted can be finished: every copy of it was verified and is
-// staged, or is in service, and the swap has begun. Everything else is taken back.
+// staged, or is in service, and the swap has begun, or files have begun to come back, which cannot be taken back.
+// Everything else is taken back.
 func (r *Run) Resumable(rec plan.Record) bool {
-	if rec.State == plan.Cancelling || len(r.Catalogs) == 0 || !rec.Begun(StepSwap(r.Catalogs[0].Name)) {
+	if rec.State == plan.Cancelling || !r.begun(rec) {
 		return false
 	}
 	for _, c := range r.Catalogs {
@@ -273,6 +298,16 @@ func (r *Run) Resumable(rec plan.Record) bool {
 		}
 	}
 	return true
+}
+
+// begun reports whether a run has begun to change what is in service.
+func (r *Run) begun(rec plan.Record) bool {
+	for _, t := range r.Trees {
+		if rec.Begun(StepBring(t.Name)) {
+			return true
+		}
+	}
+	return len(r.Catalogs) > 0 && rec.Begun(StepSwap(r.Catalogs[0].Name))
 }
 
 // Ended is what is to be remembered of each catalog once the plan has ended, and whether a swap had to be undone.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"failoverd/replicate/files"
 	"failoverd/replicate/trees"
 )
 
@@ -16,6 +17,16 @@ type groves struct {
 	quiesced  []string
 	confirmed []string
 	stuck     error // quiescing fails
+
+	found    trees.Examined
+	asked    trees.Order      // the last question about both ends
+	silent   error            // the agent does not answer
+	hold     chan struct{}    // bringing waits until it is closed
+	begun    chan trees.Order // is told that bringing has begun
+	lost     error            // bringing fails
+	result   trees.Brought
+	brought  []string
+	restored []string
 }
 
 func newGroves() *groves {
@@ -51,6 +62,52 @@ func (g *groves) Confirm(server, tree string) bool {
 	defer g.mu.Unlock()
 	g.confirmed = append(g.confirmed, server+"/"+tree)
 	return g.status[server+"/"+tree].Held > 0
+}
+
+func (g *groves) Examine(_ context.Context, o trees.Order) (trees.Examined, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asked = o
+	return g.found, g.silent
+}
+
+func (g *groves) Bring(ctx context.Context, o trees.Order, watch func(trees.Progress)) (trees.Brought, error) {
+	watch(trees.Progress{Phase: "transfer", Sent: 1 << 20, Missing: 3})
+	g.mu.Lock()
+	hold, begun := g.hold, g.begun
+	g.mu.Unlock()
+	if begun != nil {
+		begun <- o
+	}
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return trees.Brought{}, context.Cause(ctx)
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lost != nil {
+		return trees.Brought{}, g.lost
+	}
+	g.brought = append(g.brought, o.Tree.Name)
+	return g.result, nil
+}
+
+func (g *groves) SetAside(_ context.Context, t trees.Tree) ([]files.Rescued, bool, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return []files.Rescued{{Set: "then", Path: t.Name + ".wav", Kind: files.File, Reason: "it came late"}}, false, g.silent
+}
+
+func (g *groves) Restore(_ context.Context, t trees.Tree, set, path string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.silent == nil {
+		g.restored = append(g.restored, t.Name+"/"+set+"/"+path)
+	}
+	return g.silent
 }
 
 func (g *groves) Close() {

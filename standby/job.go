@@ -15,6 +15,7 @@ import (
 	"failoverd/plan"
 	"failoverd/replicate"
 	"failoverd/replicate/database"
+	"failoverd/replicate/trees"
 	"failoverd/status"
 )
 
@@ -26,6 +27,7 @@ type job struct {
 	plan    plan.Plan
 	run     *replicate.Run     // nil when previous copies are put back
 	restore *replicate.Restore // nil otherwise
+	trees   []trees.Tree       // whose files are brought back
 }
 
 // copying reports whether an operation of this kind is a job.
@@ -47,12 +49,27 @@ func (j *job) discards() bool { return slices.Contains(j.record.Accept, status.D
 // touches reports whether the job has begun to change which copies are in service.
 func (j *job) touches() bool { return j.run == nil || j.run.Swapping() }
 
-// newJob draws the plan of a job. id names it, catalogs are the ones that it is about.
-func (s *Standby) newJob(v *server, kind, id string, catalogs []replicate.Catalog, accept []string) *job {
-	j := &job{task: task{id: id, cancel: func(error) {}, done: make(chan struct{})}, waiting: true}
+// cargo is what a job is about.
+type cargo struct {
+	catalogs []replicate.Catalog
+	trees    []trees.Tree
+}
+
+// cargoOf is what a job of this kind is about that is ordered now.
+func cargoOf(v *server, kind string, accept []string) cargo {
+	c := cargo{catalogs: v.catalogs}
+	if kind == status.ToLive && !accepted(accept)(status.LeaveFiles) {
+		c.trees = v.worked()
+	}
+	return c
+}
+
+// newJob draws the plan of a job. id names it.
+func (s *Standby) newJob(v *server, kind, id string, c cargo, accept []string) *job {
+	j := &job{task: task{id: id, cancel: func(error) {}, done: make(chan struct{})}, waiting: true, trees: c.trees}
 	if kind == status.RollBack {
 		j.restore = &replicate.Restore{
-			ID: id, Kind: kind, Server: v.config.Name, Catalogs: catalogs,
+			ID: id, Kind: kind, Server: v.config.Name, Catalogs: c.catalogs,
 			Note: func(ctx context.Context, catalog, what string) error {
 				return s.exchanging(ctx, j, journal.Batch{}, catalog, what)
 			},
@@ -66,7 +83,7 @@ func (s *Standby) newJob(v *server, kind, id string, catalogs []replicate.Catalo
 		ID: id, Kind: kind, Server: v.config.Name, Standby: s.config.Standby.Name,
 		DataDir:  filepath.Join(s.config.Standby.DataDir, "servers", v.config.Name),
 		ToLive:   kind == status.ToLive,
-		Diverged: v.facts.Diverged, Accepts: accepted(accept), Catalogs: catalogs,
+		Diverged: v.facts.Diverged, Accepts: accepted(accept), Catalogs: c.catalogs, Trees: s.bringers(v, c.trees),
 		Remember: func(ctx context.Context, catalog string, c replicate.Copy, what string) error {
 			return s.exchanging(ctx, j, journal.Batch{Copies: []journal.Copy{copyRow(v.config.Name, catalog, c)}}, catalog, what)
 		},
@@ -97,7 +114,7 @@ func (s *Standby) exchanging(ctx context.Context, j *job, b journal.Batch, catal
 func (s *Standby) mayCopy(v *server, kind string, discard bool) string {
 	f, name := v.facts, v.config.Name
 	switch {
-	case len(v.catalogs) == 0:
+	case len(v.catalogs) == 0 && kind != status.ToLive:
 		return "no database of " + name + " is configured"
 	case v.task != nil || f.Role != monitor.StandingBy:
 		return fmt.Sprintf("the standby is %s for %s", f.Role, name)
@@ -116,9 +133,9 @@ func (s *Standby) mayCopy(v *server, kind string, discard bool) string {
 }
 
 // admit writes a job down with the turn, and begins it as soon as there is room for it.
-func (t *turn) admit(v *server, kind string, catalogs []replicate.Catalog, o status.Order) *job {
+func (t *turn) admit(v *server, kind string, c cargo, o status.Order) *job {
 	s := t.s
-	j := s.newJob(v, kind, newID(kind, t.now), catalogs, o.Accept)
+	j := s.newJob(v, kind, newID(kind, t.now), c, o.Accept)
 	j.record = plan.New(j.plan, j.id, o.By, o.Reason, o.Accept, t.now)
 	t.remember(v)
 	v.job, v.replication = j, j.id
@@ -264,6 +281,7 @@ func (t *turn) copied(v *server, j *job, r plan.Record, steps []journal.Event, e
 		t.keep(v, c.Name, next)
 	}
 	v.probed = probedBy(v.probed, j.run.Found(), t.now)
+	t.brought(v, j, r)
 	e := monitor.Event{Kind: monitor.CopyEnded, Successful: succeeded(r), RolledBack: rolledBack, Reason: r.Error}
 	if e.Successful {
 		e.Reason = took(r)

@@ -28,7 +28,7 @@ func (s *Standby) Preview(ctx context.Context, name, kind string, o status.Order
 		return s.previewCopy(ctx, name, kind, o)
 	}
 	out := status.Preview{
-		Kind: kind, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{}, Crossings: []status.Crossing{},
+		Kind: kind, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{}, Crossings: []status.Crossing{}, Trees: []status.TreeCrossing{},
 	}
 	got, err := consult(ctx, s, func(t *turn) (shown, error) {
 		v, err := s.find(name)

@@ -51,7 +51,7 @@ func (s *Standby) copyByOrder(ctx context.Context, name, kind string, o status.O
 		if err := s.mayOrder(v, kind, o); err != nil {
 			return "", err
 		}
-		return t.admit(v, kind, v.catalogs, o).id, nil
+		return t.admit(v, kind, cargoOf(v, kind, o.Accept), o).id, nil
 	})
 	if err != nil {
 		return plan.Record{}, err
@@ -68,7 +68,11 @@ func (s *Standby) mayOrder(v *server, kind string, o status.Order) error {
 	if r, ok := s.running(v); ok {
 		return busy(v, r)
 	}
-	if why := s.mayCopy(v, kind, true); why != "" {
+	why := s.mayCopy(v, kind, true)
+	if c := cargoOf(v, kind, o.Accept); why == "" && len(c.catalogs)+len(c.trees) == 0 {
+		why = fmt.Sprintf("no database of %s is configured, and no files that come from its agent are newer here than there", v.config.Name)
+	}
+	if why != "" {
 		return &status.Refusal{Code: status.WrongState, Detail: why, Try: "failoverd status " + v.config.Name}
 	}
 	return nil
@@ -77,7 +81,7 @@ func (s *Standby) mayOrder(v *server, kind string, o status.Order) error {
 // previewCopy shows what a replication would do now. It asks both hosts, and changes nothing.
 func (s *Standby) previewCopy(ctx context.Context, name, kind string, o status.Order) (status.Preview, error) {
 	out := status.Preview{
-		Kind: kind, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{}, Crossings: []status.Crossing{},
+		Kind: kind, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{}, Crossings: []status.Crossing{}, Trees: []status.TreeCrossing{},
 	}
 	type seen struct {
 		job    *job
@@ -94,7 +98,7 @@ func (s *Standby) previewCopy(ctx context.Context, name, kind string, o status.O
 		if kind == status.RollBack {
 			out.Checks = append(out.Checks, restorable(v)...)
 		}
-		return seen{s.newJob(v, kind, "preview", v.catalogs, o.Accept), v.copies}, nil
+		return seen{s.newJob(v, kind, "preview", cargoOf(v, kind, o.Accept), o.Accept), v.copies}, nil
 	})
 	if err != nil {
 		return out, err
@@ -104,13 +108,11 @@ func (s *Standby) previewCopy(ctx context.Context, name, kind string, o status.O
 		found := run.Examine(ctx)
 		out.Crossings = crossings(found, got.copies)
 		for _, x := range found {
-			for _, f := range x.Refused {
-				check := status.Check{Name: f.Catalog, Result: "critical", Value: f.Text, Limit: f.Limit, Help: f.Remedy, Accept: f.Accept}
-				if f.Accept != "" {
-					check.Name = f.Accept + " " + f.Catalog
-				}
-				out.Checks = append(out.Checks, check)
-			}
+			out.Checks = append(out.Checks, findings(x.Refused)...)
+		}
+		for _, x := range run.ExamineTrees(ctx) {
+			out.Trees = append(out.Trees, treeCrossing(x))
+			out.Checks = append(out.Checks, findings(x.Refused)...)
 		}
 	}
 	for _, c := range out.Checks {
@@ -119,6 +121,19 @@ func (s *Standby) previewCopy(ctx context.Context, name, kind string, o status.O
 		}
 	}
 	return out, nil
+}
+
+// findings are the checks that a replication fails because of what was found.
+func findings(list []replicate.Finding) []status.Check {
+	var checks []status.Check
+	for _, f := range list {
+		check := status.Check{Name: f.Catalog, Result: "critical", Value: f.Text, Limit: f.Limit, Help: f.Remedy, Accept: f.Accept}
+		if f.Accept != "" {
+			check.Name = f.Accept + " " + f.Catalog
+		}
+		checks = append(checks, check)
+	}
+	return checks
 }
 
 // restorable says of which catalogs no previous copy is kept, and what would be lost with the one in service.

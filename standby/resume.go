@@ -9,6 +9,7 @@ import (
 	"failoverd/monitor"
 	"failoverd/plan"
 	"failoverd/replicate"
+	"failoverd/replicate/trees"
 	"failoverd/status"
 )
 
@@ -20,12 +21,15 @@ func (t *turn) takeUp(v *server, r plan.Record) {
 		t.giveUp(v, r, "failoverd ended while it waited for its turn")
 		return
 	}
-	j := t.s.newJob(v, r.Kind, r.ID, catalogsOf(v.catalogs, r), r.Accept)
+	j := t.s.newJob(v, r.Kind, r.ID, cargo{catalogsOf(v.catalogs, r), treesIn(v.trees, r)}, r.Accept)
 	forward := j.restore != nil
 	if j.restore != nil {
 		j.restore.Resumed = true
 	} else {
 		forward = sameSteps(j.plan, r) && v.facts.Role == monitor.StandingBy && j.run.Resumable(r)
+	}
+	if j.run != nil {
+		j.run.Resumed = forward
 	}
 	if !sameSteps(j.plan, r) {
 		// The configuration has changed since. What is still configured may have been begun, and is taken back.
@@ -76,6 +80,11 @@ func catalogsOf(all []replicate.Catalog, r plan.Record) []replicate.Catalog {
 			return d.Name == replicate.StepSwap(c.Name) || d.Name == replicate.StepRestore(c.Name)
 		})
 	})
+}
+
+// treesIn are the trees that an operation on record is about, as they are configured now.
+func treesIn(all []trees.Tree, r plan.Record) []trees.Tree {
+	return slices.DeleteFunc(slices.Clone(all), func(t trees.Tree) bool { return r.Step(replicate.StepBring(t.Name)) == nil })
 }
 
 // giveDayBack lets a daily run that failoverd's end has interrupted be begun once more that day.

@@ -61,7 +61,7 @@ func (t *turn) daily(v *server, settled bool) {
 		c.Day = one.day
 		t.keep(v, one.catalog.Name, c)
 	}
-	t.admit(v, status.FromLive, catalogsDue(due), ownOrder("schedule", reason))
+	t.admit(v, status.FromLive, cargo{catalogs: catalogsDue(due)}, ownOrder("schedule", reason))
 }
 
 // dueRun is a catalog whose daily run is due, and the local day for which it is.

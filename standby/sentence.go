@@ -2,8 +2,10 @@ package standby
 
 import (
 	"fmt"
+	"slices"
 
 	"failoverd/monitor"
+	"failoverd/replicate/trees"
 	"failoverd/status"
 )
 
@@ -102,7 +104,11 @@ func (v *sight) actions() []status.Action {
 	away := when(f.Role != monitor.StandingBy, "the standby is "+f.Role.String())
 	add(status.FromLive, copies, away, busy, when(f.Mode == monitor.Stopped, "it is stopped"),
 		when(f.State() == monitor.StateFailure, "it has failed"), when(f.Diverged, "the standby's data is newer (diverged): accept discard-diverged"))
-	add(status.ToLive, copies, away, busy)
+	back := copies
+	if v.replication == "" && slices.ContainsFunc(v.trees, func(t trees.Tree) bool { return t.Agent != "" && v.treeFacts[t.Name].Diverged }) {
+		back = ""
+	}
+	add(status.ToLive, back, away, busy)
 	add("release", when(f.Role != monitor.StandingIn, "the standby does not stand in"), busy)
 	return list
 }

@@ -3,7 +3,6 @@ package standby
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"failoverd/journal"
 	"failoverd/monitor"
@@ -68,10 +67,10 @@ func (s *Standby) orderTree(ctx context.Context, name, tree string, o status.Ord
 			return none{}, err
 		}
 		if _, ok := v.findTree(tree); !ok {
-			return none{}, &status.Refusal{
-				Code: status.NotFound, Detail: fmt.Sprintf("%s has no tree of files %q; it has: %s", name, tree, orNone(strings.Join(v.treeNames(), ", "))),
-				Try: "failoverd files " + name,
-			}
+			return none{}, v.noTree(tree)
+		}
+		if j := v.job; j != nil && j.about(tree) {
+			return none{}, busy(v, j.record)
 		}
 		e, err := do(t, v)
 		if err != nil {

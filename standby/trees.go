@@ -24,6 +24,12 @@ type Trees interface {
 	Status(server, tree string) trees.Status
 	// Confirm lets deletions happen that are held back, and reports whether any were.
 	Confirm(server, tree string) bool
+	// Examine asks both ends of a tree before its files are brought back, and Bring brings them back.
+	Examine(ctx context.Context, o trees.Order) (trees.Examined, error)
+	Bring(ctx context.Context, o trees.Order, watch func(trees.Progress)) (trees.Brought, error)
+	// SetAside lists what was set aside at the primary when they were, and Restore puts one of that into its place again.
+	SetAside(ctx context.Context, t trees.Tree) (list []files.Rescued, more bool, err error)
+	Restore(ctx context.Context, t trees.Tree, set, path string) error
 	Close()
 }
 

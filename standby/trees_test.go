@@ -187,8 +187,8 @@ func TestATakeoverWaitsForFiles(t *testing.T) {
 	})
 }
 
-// TestDatabasesBackDoNotGiveUpFiles: to live brings databases back, and says nothing about files; from live with the word
-// for it gives both up.
+// TestDatabasesBackDoNotGiveUpFiles: to live without files says nothing about them; from live with the word for it gives
+// both up.
 func TestDatabasesBackDoNotGiveUpFiles(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, withFiles(replicated(primary("pbx", pbx))))
@@ -200,7 +200,7 @@ func TestDatabasesBackDoNotGiveUpFiles(t *testing.T) {
 			accept []string
 			want   []string
 		}{
-			{status.ToLive, nil, nil},
+			{status.ToLive, []string{status.LeaveFiles}, nil},
 			{status.FromLive, []string{status.DiscardDiverged}, []string{"vm", "greetings"}},
 		} {
 			w.dies(pbx)

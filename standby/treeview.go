@@ -78,6 +78,9 @@ func (v *sight) fileChecks(views []status.Tree) []status.Check {
 		switch {
 		case t.Diverged:
 			check.Value, check.Help = "the stand-in has written in it, and nothing comes from live (diverged)", help("discard-diverged")
+			if t.By == "agent" {
+				check.Help = "failoverd replicate to-live " + server
+			}
 		case v.facts.Mode != monitor.Active:
 			check.Value, check.Help = "not followed while "+server+" is "+v.facts.Mode.String(), "failoverd resume "+server
 		case t.Ailment == string(wrongRoot):

@@ -34,7 +34,8 @@ type Preview struct {
 	Checks  []Check      `json:"checks" doc:"Checks that refuse the order as it stands"`
 	Refused bool         `json:"refused" doc:"True if the order as it stands would be refused"`
 
-	Crossings []Crossing `json:"crossings" doc:"Of a replication: what goes where, and what is overwritten there"`
+	Crossings []Crossing     `json:"crossings" doc:"Of a replication: what goes where, and what is overwritten there"`
+	Trees     []TreeCrossing `json:"trees" doc:"Of a replication to live: which files are brought back"`
 }
 
 // Refusal is why an order was not carried out. Nothing was changed unless

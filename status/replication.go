@@ -15,6 +15,8 @@ const (
 	OverwriteNewer = "overwrite-newer"
 	// DiscardDiverged accepts that what the stand-in has written on the standby is given up.
 	DiscardDiverged = "discard-diverged"
+	// LeaveFiles accepts that files are not brought back: a replication to live is about databases only.
+	LeaveFiles = "leave-files"
 	// DataLoss accepts that a server is taken over whose data the standby has not, or has only as it was long ago.
 	DataLoss = "data-loss"
 )
@@ -62,6 +64,22 @@ type Crossing struct {
 	Overwrites string   `json:"overwrites" doc:"What is replaced and kept as previous, empty if nothing is there"`
 	Newer      []Newer  `json:"newer" doc:"What the target holds that the source does not"`
 	Problems   []string `json:"problems" doc:"What would make it fail, each with its remedy"`
+}
+
+// TreeCrossing is one tree of files on its way back to the primary, as the question before it shows it.
+type TreeCrossing struct {
+	Tree       string `json:"tree"`
+	From       string `json:"from" doc:"The host that is read"`
+	FromDir    string `json:"from_directory" doc:"The copy"`
+	To         string `json:"to" doc:"The host that is written"`
+	ToDir      string `json:"to_directory" doc:"What becomes as the copy is"`
+	Files      int64  `json:"files" doc:"In the copy, -1 if that cannot be told"`
+	Bytes      int64  `json:"bytes" doc:"In the copy, -1 if that cannot be told"`
+	There      int64  `json:"files_there" doc:"At the primary now, -1 if that cannot be told"`
+	ThereBytes int64  `json:"bytes_there" doc:"At the primary now, -1 if that cannot be told"`
+	Alone      int64  `json:"alone" doc:"Files at the primary that the copy never had and that are set aside there, -1 if that cannot be told"`
+	AloneBytes int64  `json:"alone_bytes" doc:"In them, -1 if that cannot be told"`
+	Problem    string `json:"problem" doc:"Why an end cannot be asked, empty if both can"`
 }
 
 // Newer is what a table of the target holds beyond the last copy.

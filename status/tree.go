@@ -26,6 +26,22 @@ type Tree struct {
 	Limit     int64        `json:"limit" doc:"Bytes a second that the configuration allows at this time of day, 0 for no limit"`
 }
 
+// SetAside is what was set aside at the primary when files were brought back: what the standby never had.
+type SetAside struct {
+	Files []Aside `json:"files" nullable:"false" doc:"The first thousand, the last replication to live first"`
+	More  bool    `json:"more" doc:"There is more than is told"`
+}
+
+// Aside is a file or link that was set aside.
+type Aside struct {
+	Set     string    `json:"set" doc:"When it was set aside: what was at one time is one set"`
+	Path    string    `json:"path"`
+	Reason  string    `json:"reason" doc:"Why the standby never had it"`
+	Kind    string    `json:"kind" enum:"file,symbolic link"`
+	Size    int64     `json:"bytes"`
+	ModTime time.Time `json:"modified_at"`
+}
+
 // FailedPath is a path that is not copied.
 type FailedPath struct {
 	Path   string `json:"path"`

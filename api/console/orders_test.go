@@ -302,11 +302,17 @@ func TestDialogs(t *testing.T) {
 			Catalog: "CALLS", Engine: "postgres", From: "standby-1", FromName: "pbx_CALLS", To: "pbx", ToName: "CALLS", Bytes: 734003200, Tables: 41,
 			Overwrites: "CALLS on pbx, 701 MiB", Newer: []status.Newer{{Table: "public.calls", Rows: 11, Detail: "written since the last copy"}}, Problems: []string{},
 		}},
+		Trees: []status.TreeCrossing{{
+			Tree: "vm", From: "standby-1", FromDir: "/srv/standby/VM", To: "pbx", ToDir: "/srv/vm", Files: 4120, Bytes: 3 << 30, There: 4118, Alone: 2,
+		}},
 	})
 	c.opens(status.ToLive)
 	c.see("Overwrite pbx with standby-1's data?")
 	c.see("Newer on pbx than what comes:")
 	c.see("public.calls: 11 rows written since the last copy")
+	c.see("The files on pbx become as the copies of standby-1 are.")
+	c.see("4120 files, 3072 MiB")
+	c.see("2 files, set aside there")
 	if direction := ask[string](c, `document.querySelector(".direction").textContent`); direction != "standby-1 → topbx" && !strings.HasPrefix(direction, "standby-1") {
 		t.Errorf("the direction: %q", direction)
 	}

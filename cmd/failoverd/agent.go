@@ -86,9 +86,11 @@ func (a agentService) run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	services := trees.Services()
+	services[discoverService], services[backupsService], services[databasesService] = newDiscoverer(c), backups{c}, bases
 	server, err := agent.NewServer(agent.ServerConfig{
 		Data: dir, Identity: identity, Name: c.Name, Version: versionOf().Version, BootID: bootID(), Files: trees, Log: a.log,
-		Services: map[string]agent.Service{discoverService: newDiscoverer(c), backupsService: backups{c}, databasesService: bases},
+		Services: services,
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())

@@ -128,7 +128,7 @@ func (p *program) describeAgent(c *agentconfig.Config) {
 	for _, t := range c.Trees {
 		back := "and not bring files back into it"
 		if t.Writable {
-			back = "and bring files back into it, which is not available in this version"
+			back = "and bring files back into it"
 		}
 		line(p.out, "Tree %s: the standby may copy %s, %s.", t.Name, t.Directory, back)
 	}

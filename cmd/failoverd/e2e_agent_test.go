@@ -34,7 +34,7 @@ func newOutpost(c *company, more ...string) *outpost {
 	c.t.Helper()
 	o := &outpost{company: c, tree: filepath.Join(c.Dir, "tree"), config: filepath.Join(c.Dir, "agent.yaml"), log: filepath.Join(c.Dir, "agent.log")}
 	ok(c.t, os.Mkdir(o.tree, 0o755))
-	o.configure(more...)
+	o.configure("", more...)
 	c.t.Cleanup(func() {
 		o.end(syscall.SIGTERM)
 		if b, err := os.ReadFile(o.log); err == nil && c.t.Failed() {
@@ -44,11 +44,11 @@ func newOutpost(c *company, more ...string) *outpost {
 	return o
 }
 
-// configure writes the agent's configuration, with further lines.
-func (o *outpost) configure(more ...string) {
+// configure writes the agent's configuration, with further keys of its tree, and further lines.
+func (o *outpost) configure(keys string, more ...string) {
 	o.t.Helper()
-	ok(o.t, os.WriteFile(o.config, []byte(fmt.Sprintf("name: pbx\nlisten: %s:7443\ndata_dir: %s\ntrees: [{name: vm, directory: %s}]\n%s",
-		site.PBXAddress, filepath.Join(o.Dir, "agent"), o.tree, strings.Join(more, ""))), 0o600))
+	ok(o.t, os.WriteFile(o.config, []byte(fmt.Sprintf("name: pbx\nlisten: %s:7443\ndata_dir: %s\ntrees: [{name: vm, directory: %s%s}]\n%s",
+		site.PBXAddress, filepath.Join(o.Dir, "agent"), o.tree, keys, strings.Join(more, ""))), 0o600))
 }
 
 // run starts the agent and waits until it listens.
@@ -231,9 +231,9 @@ func probed(v status.Server, outcome string) bool {
 	return len(v.Probes) == 1 && v.Probes[0].Outcome == outcome
 }
 
-// TestFilesByTheAgent has the daemon keep a copy of what the agent serves: over a kill of the agent, and over a takeover,
-// after which the primary's files come again once somebody has said so.
-func TestFilesByTheAgent(t *testing.T) {
+// newFileOutpost is a company whose pbx has a tree of files by its agent, vm, with further keys. Nothing runs yet.
+func newFileOutpost(t *testing.T, keys string) (*company, *outpost, mount) {
+	t.Helper()
 	c := newCompany(t, site.Options{StandIn: true})
 	o := newOutpost(c)
 	m := mount{o.tree, filepath.Join(c.Dir, "copy-vm")}
@@ -244,9 +244,16 @@ func TestFilesByTheAgent(t *testing.T) {
     directory: %q
     exclude: [{patterns: ["*.part"], recursive: true}]
     reserve: 1MiB
-    bandwidth: [{from: "00:00", to: "23:59", limit: 8MiB}]
-`, m.src, m.dst),
+    %s
+`, m.src, m.dst, keys),
 	}))
+	return c, o, m
+}
+
+// TestFilesByTheAgent has the daemon keep a copy of what the agent serves: over a kill of the agent, and over a takeover,
+// after which the primary's files come again once somebody has said so.
+func TestFilesByTheAgent(t *testing.T) {
+	c, o, m := newFileOutpost(t, `bandwidth: [{from: "00:00", to: "23:59", limit: 8MiB}]`)
 	for i := range 20 {
 		m.write(t, fmt.Sprintf("greetings/%d.wav", i), "by the primary")
 	}

@@ -225,7 +225,7 @@ func TestBackupsByTheAgent(t *testing.T) {
 	}
 	contains(t, c.cli(exitRefused, "replicate", "from-live", "pbx", "--yes"), `has no directory "mssql" under backups`, "restart the agent")
 	o.end(syscall.SIGTERM)
-	o.configure(s.grant())
+	o.configure("", s.grant())
 	contains(t, o.cli(exitDone, "agent", "config", "check", o.config), "remove backups of its own in "+s.directory)
 	o.run()
 	ok(t, os.WriteFile(filepath.Join(s.directory, "full.bak"), []byte("the owner's"), 0o600))
@@ -306,7 +306,7 @@ func TestTheAgentDiesInTheMiddle(t *testing.T) {
 	}
 
 	begin(3)
-	o.configure()
+	o.configure("")
 	o.run()
 	failed := c.waitServer("pbx", "without a new copy", func(v status.Server) bool {
 		return v.Replication == "" && v.Copies[0].Attempt != nil && !v.Copies[0].Attempt.OK
@@ -320,7 +320,7 @@ func TestTheAgentDiesInTheMiddle(t *testing.T) {
 		t.Errorf("nobody could clear away, and there lies %q", left)
 	}
 	o.end(syscall.SIGTERM)
-	o.configure(s.grant())
+	o.configure("", s.grant())
 	o.run()
 	s.copied()
 	if left := s.there(); len(left) != 0 {
@@ -386,7 +386,7 @@ func TestSQLiteByTheAgent(t *testing.T) {
 	}
 	contains(t, c.cli(exitRefused, "replicate", "from-live", "pbx", "--yes"), `has no database "telephony" under databases`)
 	o.end(syscall.SIGTERM)
-	o.configure(f.grant())
+	o.configure("", f.grant())
 	contains(t, o.cli(exitDone, "agent", "config", "check", o.config), "have copies of "+f.file)
 	o.run()
 	before, err := os.ReadFile(f.file)

@@ -53,6 +53,7 @@ Files are copied all the time, by themselves; nothing has to be ordered for that
 		return nil
 	})
 	cmd.AddCommand(
+		p.setAsideCommand(), p.restoreCommand(),
 		p.decideCommand(decision{
 			order: api.ConfirmDeletions, short: "Let deletions happen that are held back",
 			long: `Deletes from the copy what was deleted from the source and is held back, because
@@ -79,8 +80,9 @@ back as ever.`,
 			order: api.DiscardDiverged, short: "Give up what the stand-in wrote, and copy from live again",
 			long: `Gives up what the stand-in has written in the copy during a takeover: the copy
 becomes what the primary has. What is replaced goes to the copy's trash. If the
-primary needs these files, copy them there first.`,
-			reason: "brought back by hand", loses: true,
+primary needs these files, bring them back first: failoverd replicate to-live,
+where the primary's agent has the tree, else by hand.`,
+			reason: "not needed", loses: true,
 			wrong: func(t status.Tree) bool { return !t.Diverged },
 			effect: func(t status.Tree) string {
 				return fmt.Sprintf("What the stand-in wrote in %s is GIVEN UP: it becomes what %s is now.", t.Directory, t.Source)
@@ -102,17 +104,12 @@ func (p *program) decideCommand(d decision) *cobra.Command {
 	var yes bool
 	var reason string
 	cmd := &cobra.Command{
-		Use:     d.order + " SERVER TREE",
-		Short:   d.short,
-		Long:    d.long,
-		Example: fmt.Sprintf("  failoverd files %s DEMOSERVER vm\n  failoverd files %s DEMOSERVER vm --yes --reason %q", d.order, d.order, d.reason),
-		Args:    names("SERVER TREE", 2, 2),
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			if len(args) == 1 {
-				return p.treeNames(cmd.Context(), args[0])
-			}
-			return p.serverNames(false)(cmd, args, word)
-		},
+		Use:               d.order + " SERVER TREE",
+		Short:             d.short,
+		Long:              d.long,
+		Example:           fmt.Sprintf("  failoverd files %s DEMOSERVER vm\n  failoverd files %s DEMOSERVER vm --yes --reason %q", d.order, d.order, d.reason),
+		Args:              names("SERVER TREE", 2, 2),
+		ValidArgsFunction: p.serverAndTree,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "answer the question with yes")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, a `TEXT` for the history")

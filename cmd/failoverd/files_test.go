@@ -9,6 +9,15 @@ import (
 	"failoverd/status"
 )
 
+// setAside is what the primary had alone, of two times.
+func setAside() status.SetAside {
+	return status.SetAside{More: true, Files: []status.Aside{
+		{Set: "2026-09-21T22-10-00.000000001Z", Path: "Extn/201/hello.wav", Reason: "the other side has not confirmed it", Kind: "file", Size: 12 << 10, ModTime: at(7, 59, 58)},
+		{Set: "2026-09-21T22-10-00.000000001Z", Path: "li\nnk", Reason: "it came when nobody was watching", Kind: "symbolic link", ModTime: at(8, 0, 0)},
+		{Set: "2026-08-01T10-00-00.000000000Z", Path: "old.wav", Reason: "it has changed after the other side had it", Kind: "file", Size: 1, ModTime: at(-900, 0, 0)},
+	}}
+}
+
 // filing is a quiet day on which one tree of files is as its source, and others are not.
 func filing() *fakeDaemon {
 	d := quietDay()
@@ -37,9 +46,15 @@ func filing() *fakeDaemon {
 func TestFilesScreens(t *testing.T) {
 	for name, args := range map[string][]string{
 		"files": {"files", "DEMOSERVER"}, "show-files": {"show", "DEMOSERVER"}, "status-files": {"status"}, "files-json": {"files", "DEMOSERVER", "--json"},
+		"set-aside": {"files", "set-aside", "DEMOSERVER", "vm"}, "set-aside-json": {"files", "set-aside", "DEMOSERVER", "vm", "--json"},
 	} {
-		got := invoke(t, filing(), args...)
+		d := filing()
+		d.aside = setAside()
+		got := invoke(t, d, args...)
 		golden(t, filepath.Join("testdata", "screens", name), got.stdout+"--- standard error\n"+got.stderr)
+	}
+	if got := invoke(t, quietDay(), "files", "set-aside", "DEMOSERVER", "vm"); got.exit != exitDone || got.stdout != "Nothing of vm is set aside at DEMOSERVER.\n" {
+		t.Errorf("nothing set aside: exit %d, %s", got.exit, got.stdout)
 	}
 	if got := invoke(t, quietDay(), "files", "DEMOSERVER"); got.exit != exitDone || !strings.Contains(got.stdout, "No files of DEMOSERVER are configured") {
 		t.Errorf("without files: exit %d, %s", got.exit, got.stdout)
@@ -57,9 +72,12 @@ func TestFilesQuestion(t *testing.T) {
 		{"files accept-source DEMOSERVER conf", "/srv/standby/conf becomes what /srv/conf is now. [y/N] ", "YES", exitDone},
 		{"files discard-diverged DEMOSERVER fax", "What the stand-in wrote in /srv/standby/Fax is GIVEN UP", "y", exitDeclined},
 		{"files discard-diverged DEMOSERVER fax", "Type the server's name to go on: ", "DEMOSERVER", exitDone},
+		{"files restore DEMOSERVER vm 2026-08-01T10-00-00.000000000Z old.wav", "Put old.wav (1 B, of 2026-08-15 12:00 +10:00) into its place in vm of DEMOSERVER? What is there goes to the trash there. [y/N] ", "y", exitDone},
+		{"files restore DEMOSERVER vm 2026-08-01T10-00-00.000000000Z old.wav", "[y/N] ", "", exitDeclined},
 	} {
 		t.Run(c.args+" "+c.typed, func(t *testing.T) {
 			d, term := filing(), openTerminal(t)
+			d.aside = setAside()
 			exit := term.sit(t.Context(), t, d, nil, strings.Fields(c.args)...)
 			term.screen.await(t, c.asked)
 			if orders := d.sent(); len(orders) > 0 {

@@ -153,7 +153,7 @@ func TestCompletion(t *testing.T) {
 		t.Errorf("operations:\n%s", got.stdout)
 	}
 	got = invoke(t, quietDay(), "__complete", "replicate", "to-live", "DEMOSERVER", "--accept", "")
-	if got.stdout != "overwrite-newer\n:4\n" {
+	if got.stdout != "overwrite-newer\nleave-files\n:4\n" {
 		t.Errorf("words of --accept:\n%s", got.stdout)
 	}
 	got = invoke(t, quietDay(), "__complete", "replicate", "from-live", "")

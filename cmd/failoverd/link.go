@@ -113,14 +113,70 @@ func (l link) hello(ctx context.Context, at netip.AddrPort) (evidence string, er
 
 // Open begins a conversation about a tree with a server's agent.
 func (l link) Open(ctx context.Context, w trees.Wanted) (io.ReadWriteCloser, error) {
+	at, err := l.place(w)
+	if err != nil {
+		return nil, err
+	}
+	return l.client.Files(ctx, at.Agent, at.Directory, rulesOf(w), w.Epoch)
+}
+
+// Bring begins one in which the copy is the source.
+func (l link) Bring(ctx context.Context, w trees.Wanted) (io.ReadWriteCloser, error) {
+	at, err := l.place(w)
+	if err != nil {
+		return nil, err
+	}
+	return l.client.Bring(ctx, at, rulesOf(w), w.Epoch)
+}
+
+// Look asks a server's agent how a tree is.
+func (l link) Look(ctx context.Context, w trees.Wanted) (trees.Far, error) {
+	at, err := l.place(w)
+	if err != nil {
+		return trees.Far{}, err
+	}
+	v, err := l.client.Look(ctx, at, w.Epoch)
+	return trees.Far{
+		Scanned: v.Scanned, Files: v.Files, Bytes: v.Bytes, Alone: v.Alone, AloneBytes: v.AloneBytes, Refused: v.Refused,
+		Bringing: v.Bringing, Listing: v.Listing, Missing: v.Missing, Failed: v.Failed, Trouble: v.Trouble,
+	}, err
+}
+
+// SetAside lists what was set aside in a tree of a server when files were brought back.
+func (l link) SetAside(ctx context.Context, w trees.Wanted) ([]files.Rescued, bool, error) {
+	at, err := l.place(w)
+	if err != nil {
+		return nil, false, err
+	}
+	return l.client.SetAside(ctx, at)
+}
+
+// Restore puts something that was set aside into its place again.
+func (l link) Restore(ctx context.Context, w trees.Wanted, set, path string) error {
+	at, err := l.place(w)
+	if err != nil {
+		return err
+	}
+	err = l.client.Restore(ctx, at, set, path)
+	if r, ok := errors.AsType[*agent.RefusedError](err); ok && r.Problem.Code == agent.BadRequest {
+		return &status.Refusal{Code: status.NotFound, Detail: err.Error(), Try: "failoverd files " + w.Server}
+	}
+	return err
+}
+
+// place is where a server's agent has a tree.
+func (l link) place(w trees.Wanted) (agent.Place, error) {
 	servers := l.config().Servers
 	i := slices.IndexFunc(servers, func(s config.Server) bool { return s.Name == w.Server })
 	if i < 0 {
-		return nil, fmt.Errorf("%s is not configured any more", w.Server)
+		return agent.Place{}, fmt.Errorf("%s is not configured any more", w.Server)
 	}
-	return l.client.Files(ctx, servers[i].Agent.Address, w.Directory, agent.Rules{
-		Include: travelling(w.Include), Exclude: travelling(w.Exclude), FoldCase: w.FoldCase,
-	}, w.Epoch)
+	return agent.Place{Agent: servers[i].Agent.Address, Directory: w.Directory}, nil
+}
+
+// rulesOf are the rules of a tree as they are sent to an agent.
+func rulesOf(w trees.Wanted) agent.Rules {
+	return agent.Rules{Include: travelling(w.Include), Exclude: travelling(w.Exclude), FoldCase: w.FoldCase}
 }
 
 // Discover asks a paired agent what there is on its host.

@@ -25,6 +25,7 @@ func (p *program) writePreview(w io.Writer, colours palette, v status.Preview) {
 	}
 	t.write(w, colours)
 	writeCrossings(w, colours, v.Crossings)
+	writeTreeCrossings(w, colours, v.Trees)
 	if len(v.Skips) > 0 {
 		line(w, "Your order skips:")
 		for _, s := range v.Skips {
@@ -95,6 +96,30 @@ func writeCrossings(w io.Writer, colours palette, crossings []status.Crossing) {
 		}
 		for _, problem := range c.Problems {
 			fmt.Fprintln(w, "    "+colours.paint(yellow, plain(problem)))
+		}
+	}
+}
+
+// writeTreeCrossings prints which files go back where, and what only the primary has.
+func writeTreeCrossings(w io.Writer, colours palette, list []status.TreeCrossing) {
+	counted := func(files, bytes int64) string {
+		if files < 0 {
+			return "files not counted"
+		}
+		return count(int(files), "file", "files") + ", " + size(bytes)
+	}
+	for i, t := range list {
+		if i == 0 || t.From != list[i-1].From || t.To != list[i-1].To {
+			line(w, "%s --> %s", t.From, t.To)
+		}
+		line(w, "  files %s: %s, %s --> %s", t.Tree, t.FromDir, counted(t.Files, t.Bytes), t.ToDir)
+		if t.Problem == "" {
+			line(w, "    there now: %s", counted(t.There, t.ThereBytes))
+		} else {
+			fmt.Fprintln(w, "    "+colours.paint(yellow, plain(t.Problem)))
+		}
+		if t.Alone > 0 {
+			fmt.Fprintln(w, "    "+colours.paint(yellow, plain(fmt.Sprintf("ONLY there: %s, set aside and kept", counted(t.Alone, t.AloneBytes)))))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,12 +16,12 @@ import (
 func (p *program) replicateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replicate",
-		Short: "Copy a server's databases, in either direction",
+		Short: "Copy a server's databases, in either direction, and its files back",
 		Long: `Copies every database of a server that is configured. Live is the primary:
 from-live makes the standby's copies anew, to-live brings the data that the
-stand-in has worked on back to the primary. A copy is complete or it is not
-there: it is made beside the one in service, verified, and put in its place,
-and the one before is kept as previous.`,
+stand-in has worked on back to the primary, its files as well. A copy of a
+database is complete or it is not there: it is made beside the one in service,
+verified, and put in its place, and the one before is kept as previous.`,
 		Example: "  failoverd replicate from-live DEMOSERVER\n  failoverd replicate to-live DEMOSERVER --dry-run\n  failoverd replicate rollback DEMOSERVER",
 	}
 	return group(cmd, p.fromLiveCommand(), p.toLiveCommand(), p.rollbackCommand())
@@ -53,13 +54,29 @@ up what was written on the standby instead: --accept discard-diverged.
 // toLiveCommand is `failoverd replicate to-live`.
 func (p *program) toLiveCommand() *cobra.Command {
 	cmd := p.orderCommand(replication("replicate to-live", status.ToLive, func(s status.Server, standby string, v status.Preview) string {
-		text := fmt.Sprintf("Replicate %s to live? %s --> %s: %s.", s.Name, standby, s.Name, cargo(v.Crossings))
-		return text + " The databases on " + s.Name + " are replaced, and kept as previous."
+		var parts, then []string
+		if len(v.Crossings) > 0 || len(v.Trees) == 0 {
+			parts = append(parts, cargo(v.Crossings))
+			then = append(then, " The databases on "+s.Name+" are replaced, and kept as previous.")
+		}
+		if len(v.Trees) > 0 {
+			parts = append(parts, load(v.Trees))
+			then = append(then, " "+aside(s.Name, v.Trees))
+		}
+		return fmt.Sprintf("Replicate %s to live? %s --> %s: %s.%s", s.Name, standby, s.Name, strings.Join(parts, "; "), strings.Join(then, ""))
 	}))
 	cmd.Use = "to-live SERVER"
 	cmd.Short = "Bring the standby's data back to the primary"
 	cmd.Long = `Copies every database of the server from the standby to the primary: the mirror
 image of from-live. What the primary holds now is kept there as previous.
+
+Files that the stand-in has worked on come back as well, where the primary's agent
+has the tree and its configuration says writable. The tree becomes as the copy is.
+What the primary had and the standby never had is set aside there, listed by
+failoverd files set-aside, and restored one by one; what else goes stays in the
+tree's trash there for 30 days at least. What is interrupted goes on where it was.
+Afterwards the copy follows the primary again. To bring databases back only:
+--accept leave-files.
 
 The stand-in must not write any more: release the server first, and start the
 primary's application only when this has ended. It is refused if the primary
@@ -111,7 +128,7 @@ Ctrl-C leaves the client, not the operation.`
 
 // replication is an order that moves data.
 func replication(verb, kind string, effect func(status.Server, string, status.Preview) string) *order {
-	words := map[string][]string{status.FromLive: {status.DiscardDiverged}, status.ToLive: {status.OverwriteNewer}}
+	words := map[string][]string{status.FromLive: {status.DiscardDiverged}, status.ToLive: {status.OverwriteNewer, status.LeaveFiles}}
 	return &order{
 		words: words[kind],
 		verb:  verb, kind: kind, lines: true, effect: effect,
@@ -137,6 +154,34 @@ func cargo(crossings []status.Crossing) string {
 		}
 	}
 	return count(len(crossings), "catalog", "catalogs") + ", " + amount(tables, bytes)
+}
+
+// load sums up the files that are brought back: "2 trees, 1200 files, 3.4 GiB".
+func load(list []status.TreeCrossing) string {
+	files, bytes := int64(0), int64(0)
+	for _, t := range list {
+		if t.Files < 0 {
+			return count(len(list), "tree", "trees") + " of files, not counted"
+		}
+		files, bytes = files+t.Files, bytes+t.Bytes
+	}
+	return fmt.Sprintf("%s, %s, %s", count(len(list), "tree", "trees"), count(int(files), "file", "files"), size(bytes))
+}
+
+// aside says what becomes of what the primary has in these trees.
+func aside(server string, list []status.TreeCrossing) string {
+	files, bytes := int64(0), int64(0)
+	for _, t := range list {
+		if t.Alone < 0 {
+			return "These trees on " + server + " become as the copies are; what only " + server + " has is set aside there."
+		}
+		files, bytes = files+t.Alone, bytes+t.AloneBytes
+	}
+	text := "These trees on " + server + " become as the copies are; "
+	if files == 0 {
+		return text + "as far as is known " + server + " has nothing there that the copies never had."
+	}
+	return fmt.Sprintf("%s%s (%s) that only %s has are set aside there.", text, count(int(files), "file", "files"), size(bytes), server)
 }
 
 // amount is a number of tables and their size, as far as they are known.

@@ -22,6 +22,14 @@ func crossing() status.Crossing {
 	}
 }
 
+// goingBack is the tree vm on its way to live.
+func goingBack() status.TreeCrossing {
+	return status.TreeCrossing{
+		Tree: "vm", From: "standby-1", FromDir: "/srv/standby/VM", To: "DEMOSERVER (192.168.11.1)", ToDir: "/srv/ctserver/VM",
+		Files: 4120, Bytes: 3 << 30, There: 4118, ThereBytes: 3<<30 - 5<<20, Alone: 2, AloneBytes: 34 << 10,
+	}
+}
+
 // coming is the catalog CTSERVER on its way from live.
 func coming() status.Crossing {
 	c := crossing()
@@ -43,6 +51,12 @@ func copying(kind string, crossings ...status.Crossing) *fakeDaemon {
 	return d
 }
 
+// withTrees is a day on which files go back as well.
+func withTrees(d *fakeDaemon, list ...status.TreeCrossing) *fakeDaemon {
+	d.preview.Trees = list
+	return d
+}
+
 // TestReplicationPreview shows what goes where, with nothing and with much in the way.
 func TestReplicationPreview(t *testing.T) {
 	much := crossing()
@@ -53,12 +67,24 @@ func TestReplicationPreview(t *testing.T) {
 	refused := copying(status.ToLive, much, second)
 	refused.preview.Refused = true
 	refused.preview.Checks = []status.Check{{Name: "newer", Result: "critical", Value: "DEMOSERVER holds newer data: dbo.calls, 12 rows", Limit: "nothing newer", Accept: status.OverwriteNewer}}
-	for name, d := range map[string]*fakeDaemon{"quiet": copying(status.FromLive, coming()), "refused": refused} {
+	files := copying(status.ToLive)
+	files.preview.Trees = []status.TreeCrossing{goingBack(), goingBack()}
+	files.preview.Trees[1].Tree, files.preview.Trees[1].Alone, files.preview.Trees[1].AloneBytes = "fax", 0, 0
+	silent := copying(status.ToLive, crossing())
+	silent.preview.Trees = []status.TreeCrossing{{
+		Tree: "vm", From: "standby-1", FromDir: "/srv/standby/VM", To: "DEMOSERVER (192.168.11.1)", ToDir: "/srv/ctserver/VM",
+		Files: -1, Bytes: -1, There: -1, ThereBytes: -1, Alone: -1, AloneBytes: -1, Problem: "the agent does not answer",
+	}}
+	silent.preview.Refused = true
+	silent.preview.Checks = []status.Check{{Name: "leave-files files vm", Result: "critical", Value: "the agent does not answer", Limit: "both hosts can be asked", Accept: status.LeaveFiles}}
+	for name, d := range map[string]*fakeDaemon{
+		"quiet": copying(status.FromLive, coming()), "refused": refused, "files": files, "files-silent": silent,
+	} {
 		t.Run(name, func(t *testing.T) {
 			args := strings.Fields("replicate " + strings.TrimPrefix(d.preview.Kind, "replicate-") + " DEMOSERVER --dry-run")
 			got := invoke(t, d, args...)
 			golden(t, filepath.Join("testdata", "screens", "replicate-dry-run."+name), got.stdout+"--- standard error\n"+got.stderr)
-			if want := map[string]int{"quiet": exitDone, "refused": exitRefused}[name]; got.exit != want {
+			if want := map[string]int{"quiet": exitDone, "refused": exitRefused, "files-silent": exitRefused}[name]; got.exit != want {
 				t.Errorf("exit %d, want %d", got.exit, want)
 			}
 		})
@@ -96,6 +122,15 @@ func TestReplicationQuestion(t *testing.T) {
 		{
 			"to live", "replicate to-live DEMOSERVER", copying(status.ToLive, crossing()),
 			"Replicate DEMOSERVER to live? standby-1 --> DEMOSERVER: 1 catalog, 41 tables, 1.1 GiB. The databases on DEMOSERVER are replaced, and kept as previous. [y/N] ", "yes", exitDone,
+		},
+		{
+			"files back", "replicate to-live DEMOSERVER", withTrees(copying(status.ToLive), goingBack()),
+			"Replicate DEMOSERVER to live? standby-1 --> DEMOSERVER: 1 tree, 4120 files, 3.0 GiB. " +
+				"These trees on DEMOSERVER become as the copies are; 2 files (34.0 KiB) that only DEMOSERVER has are set aside there. [y/N] ", "y", exitDone,
+		},
+		{
+			"both back", "replicate to-live DEMOSERVER", withTrees(copying(status.ToLive, crossing()), goingBack()),
+			"standby-1 --> DEMOSERVER: 1 catalog, 41 tables, 1.1 GiB; 1 tree, 4120 files, 3.0 GiB. The databases on DEMOSERVER are replaced, and kept as previous. These trees", "y", exitDone,
 		},
 		{
 			"rollback", "replicate rollback DEMOSERVER", copying(status.RollBack),

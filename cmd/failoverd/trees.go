@@ -127,7 +127,11 @@ func (p *program) writeTree(w io.Writer, colours palette, server string, v statu
 		t.row("Another source", v.Source, fmt.Sprintf("failoverd files accept-source %s %s", server, v.Name))
 	}
 	if v.Diverged {
-		t.row("Diverged", "the stand-in has written in it", fmt.Sprintf("failoverd files discard-diverged %s %s", server, v.Name))
+		help := fmt.Sprintf("failoverd files discard-diverged %s %s", server, v.Name)
+		if v.By == "agent" {
+			help = "failoverd replicate to-live " + server
+		}
+		t.row("Diverged", "the stand-in has written in it", help)
 	}
 	t.write(w, colours)
 	if len(v.Failed) > 0 {

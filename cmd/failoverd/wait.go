@@ -295,11 +295,28 @@ func followUp(r plan.Record) string {
 	case status.FromLive:
 		return fmt.Sprintf("The standby has complete copies. To see their age: failoverd show %s", r.Server)
 	case status.ToLive:
-		return fmt.Sprintf("%s has the standby's data; start its application now. What it held before is kept there as previous.", r.Server)
+		text := fmt.Sprintf("%s has the standby's data; start its application now.", r.Server)
+		files, databases := cameBack(r)
+		if databases || !files {
+			text += " What it held before is kept there as previous."
+		}
+		if files {
+			text += fmt.Sprintf(" What only its files had is set aside: failoverd files set-aside %s TREE", r.Server)
+		}
+		return text
 	case status.RollBack:
 		return fmt.Sprintf("The previous copies are in service again. To see them: failoverd show %s", r.Server)
 	}
 	return fmt.Sprintf("The standby stands in for %s. To give the role back: failoverd release %s", r.Server, r.Server)
+}
+
+// cameBack says what an operation has begun to bring back: files, and whether it was about databases as well.
+func cameBack(r plan.Record) (files, databases bool) {
+	for _, d := range r.Steps {
+		files = files || strings.HasPrefix(d.Name, "bring ") && d.State != plan.Queued
+		databases = databases || strings.HasPrefix(d.Name, "swap ")
+	}
+	return files, databases
 }
 
 // codeOf is the problem that an operation's end is.
@@ -318,6 +335,9 @@ func verdict(r plan.Record) string {
 	text := fmt.Sprintf("the %s of %s ended as %s", r.Kind, r.Server, r.State)
 	if r.State == plan.Undone {
 		text = fmt.Sprintf("the %s of %s was not possible, and what had been done is taken back", r.Kind, r.Server)
+		if files, _ := cameBack(r); files {
+			text += ", but for files that have come back"
+		}
 	}
 	if r.Error != "" {
 		text += ": " + r.Error

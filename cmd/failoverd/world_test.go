@@ -46,6 +46,7 @@ type fakeDaemon struct {
 	tokens      []api.Token
 	agents      []status.Agent
 	found       discovery.Found
+	aside       status.SetAside
 	problem     *api.Problem // refuses orders with it
 	refuseAll   bool         // and questions too
 	requests    []string     // METHOD PATH BODY
@@ -139,6 +140,8 @@ func (d *fakeDaemon) handler() http.Handler {
 	for _, order := range []string{api.ConfirmDeletions, api.AcceptSource, api.DiscardDiverged} {
 		post("/servers/{name}/files/{tree}/"+order, func(*http.Request) (int, any) { return 200, d.snapshot.Servers[0] })
 	}
+	get("/servers/{name}/files/{tree}/set-aside", func(*http.Request) any { return d.aside })
+	post("/servers/{name}/files/{tree}/restore", func(*http.Request) (int, any) { return 200, d.snapshot.Servers[0] })
 	post("/reload", func(*http.Request) (int, any) { return 200, d.reloaded })
 	post("/test-alert", func(*http.Request) (int, any) { return 200, api.TestAlertResult{Mails: d.mails} })
 	get("/tokens", func(*http.Request) any { return api.TokenList{Tokens: d.tokens} })

@@ -69,6 +69,12 @@ func (c *Client) Hello(ctx context.Context, to netip.AddrPort) (Hello, error) {
 	return hello, stream.Close()
 }
 
+// Place is a tree of an agent.
+type Place struct {
+	Agent     netip.AddrPort
+	Directory string
+}
+
 // Files begins a conversation about a tree, for a sink with these rules.
 func (c *Client) Files(ctx context.Context, to netip.AddrPort, directory string, rules Rules, epoch uint64) (io.ReadWriteCloser, error) {
 	stream, _, err := c.Open(ctx, to, Request{Service: serviceFiles, Directory: directory, Rules: rules, Epoch: epoch})

@@ -16,6 +16,11 @@ const (
 	serviceHello = "hello" // only the answer
 	servicePair  = "pair"
 	serviceFiles = "files" // a tree's conversation
+
+	serviceLook    = "look"    // how a tree is, for who may bring files back into it
+	serviceBring   = "bring"   // a tree's conversation with the roles exchanged: files come back
+	serviceAside   = "aside"   // what was set aside when they did
+	serviceRestore = "restore" // one of that comes into its place again
 )
 
 // Request is what the standby asks for.
@@ -23,9 +28,11 @@ type Request struct {
 	Protocol  int    `json:"protocol"`
 	Service   string `json:"service"`
 	Version   string `json:"version"`             // of the failoverd that asks
-	Directory string `json:"directory,omitempty"` // of files: the tree
-	Rules     Rules  `json:"rules,omitzero"`      // of files: what of it
-	Epoch     uint64 `json:"epoch,omitempty"`     // of files: the takeover epoch of the standby, which is the primary's as well
+	Directory string `json:"directory,omitempty"` // of files, look, bring, aside, restore: the tree
+	Rules     Rules  `json:"rules,omitzero"`      // of files, look, bring: what of it
+	Epoch     uint64 `json:"epoch,omitempty"`     // of files, look, bring: the takeover epoch of the standby
+	Set       string `json:"set,omitempty"`       // of restore: when it was set aside
+	Path      []byte `json:"path,omitempty"`      // of restore: what; need not be UTF-8
 }
 
 // Rules say what of a tree is copied; no inclusion includes everything.
@@ -110,6 +117,7 @@ const (
 	Unavailable    = "unavailable"     // it may be asked again later
 	NoCode         = "no-code"         // nobody waits for a pairing
 	WrongCode      = "wrong-code"      //
+	OlderEpoch     = "older-epoch"     // the tree has been the newer one since
 )
 
 // Error is the problem for people.

@@ -31,6 +31,11 @@ type tree struct {
 	problem error         // why it is not
 	changed chan struct{} // closed when watch or problem have changed
 	again   chan struct{} // there are other rules: wait no longer
+	epochs  epochs        // as they are remembered
+	guest   *guest        // files are brought back: nothing is watched
+	trouble error         // how that ended the last time
+
+	own chan struct{} // holds a token while somebody has the tree: its source, or a sink
 }
 
 // watch is a source while it runs.
@@ -52,11 +57,15 @@ const (
 	restartPatience = 8 * time.Second
 
 	rulesFile = "rules" // what of the tree is copied
+	epochFile = "epoch" // under which takeovers it was read and written
 	underFile = "under" // the hash of the rules under which the source remembers it
 )
 
-// errOpening is the problem of a tree before it was opened.
-var errOpening = errors.New("the tree is being opened")
+// The problems of a tree that pass by themselves: before it was opened, and while files are brought back to it.
+var (
+	errOpening  = errors.New("the tree is being opened")
+	errBringing = errors.New("the standby brings its files back")
+)
 
 // newTree makes a tree ready, with the rules that the standby gave the last time.
 func newTree(grant agentconfig.Tree, directory string, log *slog.Logger) (*tree, error) {
@@ -64,17 +73,28 @@ func newTree(grant agentconfig.Tree, directory string, log *slog.Logger) (*tree,
 	if err != nil {
 		return nil, err
 	}
-	var remembered Rules
-	if _, err = readJSON(dir, rulesFile, &remembered); err == nil {
-		var rules *files.Rules
-		if rules, err = remembered.compile(); err == nil {
-			return &tree{
-				grant: grant, dir: dir, log: log, retry: soonest, rules: rules, problem: errOpening,
-				changed: make(chan struct{}), again: make(chan struct{}, 1),
-			}, nil
-		}
+	t := &tree{
+		grant: grant, dir: dir, log: log, retry: soonest, problem: errOpening,
+		changed: make(chan struct{}), again: make(chan struct{}, 1), own: make(chan struct{}, 1),
 	}
-	return nil, errors.Join(err, dir.Close())
+	if err := t.recall(); err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return t, nil
+}
+
+// recall reads what is remembered of the tree.
+func (t *tree) recall() error {
+	var remembered Rules
+	if _, err := readJSON(t.dir, rulesFile, &remembered); err != nil {
+		return err
+	}
+	var err error
+	if t.rules, err = remembered.compile(); err != nil {
+		return err
+	}
+	_, err = readJSON(t.dir, epochFile, &t.epochs)
+	return err
 }
 
 // run watches the tree until ctx ends.
@@ -115,15 +135,19 @@ func (t *tree) run(ctx context.Context) {
 
 // once opens the tree, watches it and closes it, whichever way it ends.
 func (t *tree) once(ctx context.Context) error {
+	if !t.alone(ctx) {
+		return nil
+	}
+	defer t.give()
 	t.mu.Lock()
-	rules := t.rules
+	rules, epoch := t.rules, t.epochs.last()
 	t.mu.Unlock()
 	state, err := t.stateDir(rules)
 	if err != nil {
 		return err
 	}
 	source, err := files.OpenSource(files.SourceOptions{
-		Directory: t.grant.Directory, StateDir: state, Rules: rules, ScanInterval: t.grant.ScanInterval, Log: t.log,
+		Directory: t.grant.Directory, StateDir: state, Rules: rules, Epoch: epoch, ScanInterval: t.grant.ScanInterval, Log: t.log,
 		Settle: files.Settle{Quiet: rest, Unknown: t.grant.Settle, MaxWait: t.grant.MaxWait},
 	})
 	if err != nil {
@@ -145,7 +169,7 @@ func (t *tree) once(ctx context.Context) error {
 func (t *tree) stateDir(rules *files.Rules) (string, error) {
 	hash := rules.Hash()
 	want := hex.EncodeToString(hash[:])
-	state := filepath.Join(t.dir.Name(), "state")
+	state := t.stateOf()
 	had, err := read(t.dir, underFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
@@ -159,11 +183,14 @@ func (t *tree) stateDir(rules *files.Rules) (string, error) {
 	return state, keep(t.dir, underFile, []byte(want))
 }
 
-// offer has the source serve, unless there are other rules meanwhile.
+// stateOf is where a source remembers the tree.
+func (t *tree) stateOf() string { return filepath.Join(t.dir.Name(), "state") }
+
+// offer has the source serve, unless there are other rules meanwhile, or files come back.
 func (t *tree) offer(w *watch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.rules.Hash() != w.rules.Hash() {
+	if t.rules.Hash() != w.rules.Hash() || t.guest != nil {
 		w.stop()
 		return
 	}
@@ -179,6 +206,9 @@ func (t *tree) withdraw(problem error) {
 
 // set says whether the tree is watched. The lock is held.
 func (t *tree) set(w *watch, problem error) {
+	if t.guest != nil {
+		w, problem = nil, errBringing
+	}
 	t.watch, t.problem = w, problem
 	close(t.changed)
 	t.changed = make(chan struct{})
@@ -245,13 +275,18 @@ func (t *tree) adopt(raw Rules, rules *files.Rules) error {
 }
 
 // serve has a conversation about the tree as it was agreed on. Each takeover raises the epoch, and the standby that asks
-// for the files again has had the word of somebody that the primary's are the ones to go by.
+// for the files again has had the word of somebody that the primary's are the ones to go by: under that epoch nothing is
+// brought back any more.
 func (t *tree) serve(ctx context.Context, stream io.ReadWriteCloser, rules *files.Rules, epoch uint64) error {
 	t.mu.Lock()
 	w := t.watch
 	if w == nil || w.rules.Hash() != rules.Hash() {
 		t.mu.Unlock()
 		return t.unavailable(errOpening)
+	}
+	if err := t.note(t.epochs.read(epoch)); err != nil {
+		t.mu.Unlock()
+		return err
 	}
 	w.talks.Add(1)
 	t.mu.Unlock()

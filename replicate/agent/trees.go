@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"failoverd/replicate/agent/agentconfig"
+	"failoverd/replicate/files"
 )
 
 // Trees are the directories that the standby may have, each watched all the time.
@@ -46,21 +47,38 @@ func (t *Trees) Run(ctx context.Context) {
 
 // Begin is the service files: the conversation of one tree.
 func (t *Trees) Begin(ctx context.Context, r Request) (func(context.Context, io.ReadWriteCloser) error, error) {
-	grant, ok := t.grants.Tree(r.Directory)
-	if !ok {
-		return nil, &Problem{NotGranted, fmt.Sprintf("the agent's configuration has no tree %.256q: write it under trees there, and restart the agent", r.Directory)}
-	}
-	rules, err := r.Rules.compile()
+	one, err := t.granted(r)
 	if err != nil {
-		return nil, &Problem{BadRequest, "the rules of the tree: " + err.Error()}
+		return nil, err
 	}
-	one := t.trees[grant.Directory]
+	rules, err := r.rules()
+	if err != nil {
+		return nil, err
+	}
 	if err := one.use(ctx, r.Rules, rules); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, stream io.ReadWriteCloser) error {
 		return one.serve(ctx, stream, rules, r.Epoch)
 	}, nil
+}
+
+// granted is the tree that a request is about.
+func (t *Trees) granted(r Request) (*tree, error) {
+	grant, ok := t.grants.Tree(r.Directory)
+	if !ok {
+		return nil, &Problem{NotGranted, fmt.Sprintf("the agent's configuration has no tree %.256q: write it under trees there, and restart the agent", r.Directory)}
+	}
+	return t.trees[grant.Directory], nil
+}
+
+// rules are the rules of a request, made ready.
+func (r Request) rules() (*files.Rules, error) {
+	rules, err := r.Rules.compile()
+	if err != nil {
+		return nil, &Problem{BadRequest, "the rules of the tree: " + err.Error()}
+	}
+	return rules, nil
 }
 
 // TreeStatus is how a tree is.

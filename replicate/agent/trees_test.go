@@ -30,27 +30,34 @@ func grow(t *testing.T) *forest {
 	config := &agentconfig.Config{DataDir: f.data}
 	for _, name := range []string{"a", "b"} {
 		config.Trees = append(config.Trees, agentconfig.Tree{
-			Name: name, Directory: filepath.Join(f.base, name), Settle: 10 * time.Millisecond, MaxWait: time.Minute, ScanInterval: time.Hour,
+			Name: name, Directory: filepath.Join(f.base, name), Writable: name == "a", Settle: 10 * time.Millisecond, MaxWait: time.Minute, ScanInterval: time.Hour,
 		})
 	}
-	var err error
-	if f.trees, err = OpenTrees(config, slog.New(slog.NewTextHandler(t.Output(), nil))); err != nil {
+	f.trees = runTrees(t, config)
+	// The server ends before its trees do, as it does in the agent.
+	f.bed = newBed(t, func(c *ServerConfig) { c.Files, c.Services = f.trees, f.trees.Services() })
+	f.pair(f.client)
+	return f
+}
+
+// runTrees has the trees of a configuration watched until the test ends.
+func runTrees(t *testing.T, config *agentconfig.Config) *Trees {
+	t.Helper()
+	trees, err := OpenTrees(config, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		f.trees.Run(ctx)
+		trees.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()
 		<-ended
 	})
-	// The server ends before its trees do, as it does in the agent.
-	f.bed = newBed(t, func(c *ServerConfig) { c.Files = f.trees })
-	f.pair(f.client)
-	return f
+	return trees
 }
 
 // write writes a file of the tree.

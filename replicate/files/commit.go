@@ -30,14 +30,18 @@ func (r *receiver) acknowledge(now time.Time) error {
 		return err
 	}
 	r.tell()
-	r.acked, r.ackedAt = r.state.cursor, now
-	lacks := uint64(0)
+	r.acked, r.ackedAt, r.lacked = r.state.cursor, now, r.lacking()
+	return r.w.write(&ackFrame{Seq: r.acked, Lacks: r.lacked})
+}
+
+// lacking is how many files were announced and are not there yet.
+func (r *receiver) lacking() (n uint64) {
 	for _, m := range r.missing {
 		if !m.final {
-			lacks++
+			n++
 		}
 	}
-	return r.w.write(&ackFrame{Seq: r.acked, Lacks: lacks})
+	return n
 }
 
 // apply carries the group out, and makes it durable.
@@ -202,6 +206,16 @@ func (r *receiver) done(c *change, out outcome, superseded bool) error {
 		}
 	}
 	return nil
+}
+
+// whole says whether nothing is lacking; of many files that are, the first says so.
+func (r *receiver) whole() bool {
+	for _, m := range r.missing {
+		if !m.final {
+			return false
+		}
+	}
+	return true
 }
 
 // confirmed deletes what was held back.

@@ -32,6 +32,7 @@ type dirty struct {
 	mu      sync.Mutex
 	quiet   time.Duration
 	paths   map[string]*dirt
+	inHand  int       // taken, and being looked at
 	scan    time.Time // when everything is to be looked at
 	doubt   bool      // something was lost: a watch may have ended, and nobody was told
 	next    time.Time // nothing is due before
@@ -131,7 +132,23 @@ func (d *dirty) take(now time.Time) map[string]dirt {
 			delete(d.paths, p)
 		}
 	}
+	d.inHand = len(out)
 	return out
+}
+
+// done notes that what was taken has been looked at.
+func (d *dirty) done() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inHand = 0
+}
+
+// none says whether nothing waits to be looked at or is being looked at, not even a file that was announced while somebody
+// has it open.
+func (d *dirty) none() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.paths) == 0 && d.inHand == 0
 }
 
 // putBack keeps a path for a later look, unless it has changed again meanwhile.

@@ -16,6 +16,7 @@ func (l *look) dueNow() error {
 	if len(due) == 0 {
 		return nil
 	}
+	defer l.looked()
 	// Parents first; what was moved before what is gone, so that a rename is seen as one.
 	paths := slices.Sorted(maps.Keys(due))
 	stats := make(map[string]stat, len(paths))
@@ -62,6 +63,14 @@ func (l *look) dueNow() error {
 		l.refresh(dir)
 	}
 	return nil
+}
+
+// looked notes that what was taken has been looked at.
+func (l *look) looked() {
+	l.dirty.done()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tell()
 }
 
 // one looks at a path that changed.

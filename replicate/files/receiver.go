@@ -48,6 +48,7 @@ type receiver struct {
 	cursor    uint64            // the last one that came
 	acked     uint64            // the last one that was sent
 	ackedAt   time.Time
+	lacked    uint64         // how much was lacking then
 	stale     bool           // the state on disk is older than the one in memory
 	pending   map[string]int // changes that wait for their turn, by the path that they are about
 	prunedAt  time.Time
@@ -329,7 +330,8 @@ func (r *receiver) tick(now time.Time) error {
 			return err
 		}
 	}
-	if r.state.cursor > r.acked || now.Sub(r.ackedAt) >= ackEvery {
+	// That nothing is lacking any more is said at once: it is what the source goes by when the roles are exchanged.
+	if r.state.cursor > r.acked || now.Sub(r.ackedAt) >= ackEvery || r.lacked > 0 && r.whole() {
 		return r.acknowledge(now)
 	}
 	if err := r.note(); err != nil {

@@ -239,6 +239,7 @@ func (c *sender) ack(f *ackFrame) error {
 		for p := range c.refused {
 			c.index.lacked[p] = true
 		}
+		c.tell()
 		c.dirty.nudge() // it is worth writing down
 	}
 	if len(c.index.gone) > manyGone {

@@ -222,10 +222,12 @@ type SourceStatus struct {
 	Scanned  bool          // everything was looked at once since the start
 	Head     uint64        // the number of the last change
 	Acked    uint64        // what a sink has said is durable
+	Whole    uint64        // what a sink has said is durable with nothing lacking
 	Files    uint64        // that the tree has
 	Bytes    uint64        // in them
 	Dirty    int           // paths that changed and have not come to rest
 	Oldest   time.Duration // for how long the first of them has
+	Resting  bool          // everything was looked at, nothing has changed since, and nobody is known to write in a file
 	Problem  string        // what keeps the source from knowing the tree whole
 	Problems []Problem     // paths that are not copied, and why, the first hundred
 }
@@ -233,11 +235,14 @@ type SourceStatus struct {
 // Status tells what is known of the tree, and gives a channel that is closed when that has changed; of Dirty, when there
 // is one after there was none.
 func (s *Source) Status() (SourceStatus, <-chan struct{}) {
+	// What changes while this is put together wakes the caller, and Head has everything that was looked at by the time at
+	// which nothing waited.
+	changed, none := s.change(), s.dirty.none()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := SourceStatus{
-		Scanned: s.scanned, Head: s.index.head, Acked: s.acked, Files: s.index.files, Bytes: s.index.bytes,
-		Problem: s.problems["."],
+		Scanned: s.scanned, Head: s.index.head, Acked: s.acked, Whole: s.index.confirmed, Files: s.index.files, Bytes: s.index.bytes,
+		Problem: s.problems["."], Resting: s.scanned && none,
 	}
 	v.Dirty, v.Oldest = s.dirty.count(time.Now())
 	for _, list := range []map[string]string{s.problems, s.refused} {
@@ -247,7 +252,7 @@ func (s *Source) Status() (SourceStatus, <-chan struct{}) {
 			}
 		}
 	}
-	return v, s.changed
+	return v, changed
 }
 
 // change is a channel that is closed at the next change.

@@ -60,3 +60,17 @@ func (t *Tail) reason(p string, s stat) string {
 	}
 	return ""
 }
+
+// Alone tells how many files of the tree the other side has not confirmed, and how large they are: what would be set aside
+// if the roles were exchanged now, and more if somebody changes the tree until then.
+func (s *Source) Alone() (n, bytes uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p, e := range s.index.entries {
+		if e.Kind == File && (s.index.confirmed == 0 || e.Seq > s.index.confirmed || s.index.lacked[p]) {
+			n++
+			bytes += uint64(e.Size)
+		}
+	}
+	return n, bytes
+}

@@ -176,3 +176,24 @@ func TestRescueThroughLink(t *testing.T) {
 		t.Error("restored what is outside")
 	}
 }
+
+// TestRests: a copy is at rest when nobody writes in it, and not before, though what is written was announced.
+func TestRests(t *testing.T) {
+	b := newBed(t)
+	b.source.Settle = Settle{Quiet: 5 * time.Millisecond, Unknown: 50 * time.Millisecond, MaxWait: 2 * time.Second}
+	b.write("a", []byte("whole"))
+	w, err := os.OpenFile(filepath.Join(b.src, "b"), os.O_CREATE|os.O_WRONLY, 0o644)
+	b.must(err)
+	defer func() { _ = w.Close() }()
+	_, err = w.WriteString("half")
+	b.must(err)
+	b.openSource()
+	waitForSource(t, b.from, func(v SourceStatus) bool { return v.Scanned && v.Dirty == 0 && v.Files == 2 })
+	if v, _ := b.from.Status(); v.Resting {
+		t.Error("it rests while somebody writes")
+	}
+	b.must(w.Close())
+	waitForSource(t, b.from, func(v SourceStatus) bool { return v.Resting })
+	b.write("a", []byte("changed"))
+	waitForSource(t, b.from, func(v SourceStatus) bool { return v.Resting && v.Bytes == uint64(len("changed")+len("half")) })
+}

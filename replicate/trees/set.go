@@ -13,9 +13,10 @@ import (
 // Set keeps the copies of the trees of all servers. Its methods may be called by anybody at any time; none but Quiesce
 // and Close waits.
 type Set struct {
-	open    Opener
-	log     *slog.Logger
-	marking sync.Mutex // held while a source is opened
+	open     Opener
+	log      *slog.Logger
+	patience patienceOf
+	marking  sync.Mutex // held while a source is opened
 
 	mu     sync.Mutex
 	closed bool
@@ -35,7 +36,7 @@ type kept struct {
 
 // NewSet returns a set that follows nothing yet.
 func NewSet(open Opener, log *slog.Logger) *Set {
-	return &Set{open: open, log: log, kept: map[key]*kept{}}
+	return &Set{open: open, log: log, patience: usualPatience(), kept: map[key]*kept{}}
 }
 
 // Follow says which trees of a server are followed from now on, and how. What is followed so already goes on

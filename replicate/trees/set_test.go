@@ -97,10 +97,15 @@ func (b *bed) differences() string {
 	return strings.Join(lines, "")
 }
 
-// openerFunc is a function that reaches agents.
-type openerFunc func(context.Context, Wanted) (io.ReadWriteCloser, error)
+// openerFunc reaches agents by a function, for copies only.
+type openerFunc struct {
+	noAgents
+	open func(context.Context, Wanted) (io.ReadWriteCloser, error)
+}
 
-func (f openerFunc) Open(ctx context.Context, w Wanted) (io.ReadWriteCloser, error) { return f(ctx, w) }
+func (f openerFunc) Open(ctx context.Context, w Wanted) (io.ReadWriteCloser, error) {
+	return f.open(ctx, w)
+}
 
 // TestFollows: what appears in the source is in the copy, what goes is in the trash, and a rest costs nothing but time.
 func TestFollows(t *testing.T) {
@@ -239,13 +244,13 @@ func TestTriesAgain(t *testing.T) {
 		began := time.Now()
 		var at []time.Duration
 		refused := errors.New("connection refused")
-		b := newBed(t, openerFunc(func(_ context.Context, w Wanted) (io.ReadWriteCloser, error) {
+		b := newBed(t, openerFunc{open: func(_ context.Context, w Wanted) (io.ReadWriteCloser, error) {
 			if w.Directory != "/srv/vm" || w.Server != "pbx" || w.Epoch != 3 {
 				t.Errorf("asked for %+v", w)
 			}
 			at = append(at, time.Since(began))
 			return nil, refused
-		}))
+		}})
 		b.order.Tree.Path, b.order.Tree.Agent, b.order.Epoch = "", "/srv/vm", 3
 		b.follow()
 		<-time.After(10 * time.Minute)
@@ -297,6 +302,14 @@ func TestOneConversationAtATime(t *testing.T) {
 // noAgents reaches none.
 type noAgents struct{}
 
-func (noAgents) Open(context.Context, Wanted) (io.ReadWriteCloser, error) {
-	return nil, errors.New("there is no agent")
+var errNoAgent = errors.New("there is no agent")
+
+func (noAgents) Open(context.Context, Wanted) (io.ReadWriteCloser, error) { return nil, errNoAgent }
+
+func (noAgents) Bring(context.Context, Wanted) (io.ReadWriteCloser, error) { return nil, errNoAgent }
+
+func (noAgents) Look(context.Context, Wanted) (Far, error)             { return Far{}, errNoAgent }
+func (noAgents) Restore(context.Context, Wanted, string, string) error { return errNoAgent }
+func (noAgents) SetAside(context.Context, Wanted) ([]files.Rescued, bool, error) {
+	return nil, false, errNoAgent
 }

@@ -25,7 +25,7 @@ export function Dialog({ action, name, operation }) {
       if (!name) return learn({ server: null, etag: "", preview: null });
       const { body: server, etag } = await request("GET", serverPath(name));
       const preview = order.preview ? (await request("POST", `${serverPath(name)}/${action}?dry_run=true`, { body: {}, patience: slow })).body : null;
-      for (const list of ["checks", "crossings", "skips", "steps"]) if (preview) preview[list] ??= [];
+      for (const list of ["checks", "crossings", "trees", "skips", "steps"]) if (preview) preview[list] ??= [];
       learn({ server, etag, preview });
     } catch (p) {
       tell({ text: `${p.message}.`, checks: p.checks, operation: p.operation });
@@ -127,6 +127,10 @@ function Preview({ p }) {
       ${c.overwrites ? html`<br />Replaced, and kept as the copy before: ${c.overwrites}` : ""}
       ${c.newer?.length > 0 && html`<br /><b>Newer on ${c.to} than what comes:</b> <ul>${c.newer.map((n) => html`<li>${n.table}: ${n.rows < 0 ? "an unknown number of" : n.rows} rows ${n.detail}</li>`)}</ul>`}
       ${c.problems?.length > 0 && html`<ul class="problem">${c.problems.map((t) => html`<li>${t}</li>`)}</ul>`}</li>`)}</ul>`}
+    ${p.trees?.length > 0 && html`<ul class="crossings">${p.trees.map((t) => html`<li>
+      <b>files ${t.tree}</b>${t.files >= 0 ? html` <small>${t.files} files, ${Math.ceil(t.bytes / 1048576)} MiB</small>` : ""}: ${t.from} ${t.from_directory} → ${t.to} ${t.to_directory}
+      ${t.alone > 0 && html`<br /><b>Only on ${t.to}:</b> ${t.alone} files, set aside there`}
+      ${t.problem && html`<p class="problem">${t.problem}</p>`}</li>`)}</ul>`}
     ${p.skips?.length > 0 && html`<p>Not asked, since you decide: ${p.skips.join("; ")}.</p>`}
     ${p.steps.length > 0 && html`<details class="fold"><summary>${p.steps.length === 1 ? "The step" : `The ${p.steps.length} steps`}</summary><ol>${p.steps.map((s) => html`<li><b>${s.title || s.name}</b> ${s.will}${s.blocked ? " (it would stop here)" : ""}</li>`)}</ol></details>`}`;
 }

@@ -96,7 +96,10 @@ export const orders = {
     word: (name) => `Overwrite ${name}`, reason: true, preview: true,
     about: ({ server, preview, standby }) => ({
       question: `Overwrite ${server.name} with ${standby}'s data?`, typed: true, from: standby, to: server.name,
-      effect: `The databases on ${server.name}, the live server, are replaced by the copies of ${standby}. What was there is kept as the previous database.`,
+      effect: [
+        (preview.crossings.length > 0 || !preview.trees.length) && `The databases on ${server.name}, the live server, are replaced by the copies of ${standby}. What was there is kept as the previous database.`,
+        preview.trees.length > 0 && `The files on ${server.name} become as the copies of ${standby} are. What only ${server.name} has of them is set aside there.`,
+      ].filter(Boolean).join(" "),
       risks: preview.crossings.some((c) => c.newer?.length) ? [`${server.name} holds data that is newer than the last copy: it is set aside.`] : [],
     }),
     send: give("replicate-to-live", decision),

@@ -34,7 +34,7 @@ application: {start: {units: [ct.service]}}
 	want := &Config{
 		File: "agent.yaml", Listen: netip.MustParseAddrPort("[::]:7443"), DataDir: "/var/lib/failoverd-agent",
 		Trees: []Tree{{
-			Name: "vm", Directory: "/srv/ctserver/VM", Writable: true, Settle: 300 * time.Millisecond,
+			Name: "vm", Directory: "/srv/ctserver/VM", Settle: 300 * time.Millisecond,
 			MaxWait: 30 * time.Second, ScanInterval: 10 * time.Minute,
 		}},
 		Backups:     []Backup{{Name: "ct", Directory: "/var/backups/ct", ServerDirectory: "/var/backups/ct"}},
@@ -61,7 +61,7 @@ name: PBX-1
 listen: 192.168.11.21:700
 data_dir: /var/lib/a
 trees:
-  - {name: a, directory: /srv/a, writable: false, settle: 1s, max_wait: 1m, scan_interval: 1h}
+  - {name: a, directory: /srv/a, writable: true, settle: 1s, max_wait: 1m, scan_interval: 1h}
 backups:
   - {name: b, directory: /srv/b, server_directory: 'D:\Backup'}
 application:
@@ -73,7 +73,7 @@ discover: {directories: [], ports: [5433]}
 `)
 	want := &Config{
 		File: "agent.yaml", Name: "PBX-1", Listen: netip.MustParseAddrPort("192.168.11.21:700"), DataDir: "/var/lib/a",
-		Trees:       []Tree{{Name: "a", Directory: "/srv/a", Settle: time.Second, MaxWait: time.Minute, ScanInterval: time.Hour}},
+		Trees:       []Tree{{Name: "a", Directory: "/srv/a", Writable: true, Settle: time.Second, MaxWait: time.Minute, ScanInterval: time.Hour}},
 		Backups:     []Backup{{Name: "b", Directory: "/srv/b", ServerDirectory: `D:\Backup`}},
 		Application: &Application{Start: []string{"/bin/a", "1"}, Stop: []string{"/bin/b"}, Check: []string{"/bin/c"}, Timeout: 10 * time.Second},
 		Discover:    Discover{Ports: []uint16{5433}},

@@ -87,7 +87,7 @@ func (r *report) top(v value, c *Config) {
 
 // tree reads one entry of trees.
 func (v value) tree() (Tree, claim) {
-	t := Tree{Writable: true, Settle: defaultSettle, MaxWait: defaultMaxWait, ScanInterval: defaultInterval}
+	t := Tree{Settle: defaultSettle, MaxWait: defaultMaxWait, ScanInterval: defaultInterval}
 	at := claim{what: "a tree"}
 	written := v.section(
 		key{"name", func(v value) { t.Name, at.named = v.name() }},

@@ -79,7 +79,7 @@ discover: {}
 func TestReferenceTellsTheDefaults(t *testing.T) {
 	want := mustParse(t, required)
 	others := map[string]any{
-		"listen": "127.0.0.1:1", "data_dir": "/x", "trees[].writable": false, "discover.directories": []string{}, "discover.ports": []int{9},
+		"listen": "127.0.0.1:1", "data_dir": "/x", "trees[].writable": true, "discover.directories": []string{}, "discover.ports": []int{9},
 	}
 	checked := 0
 	for path, text := range annotations(t) {
