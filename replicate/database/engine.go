@@ -154,7 +154,7 @@ type Session struct {
 type Report struct {
 	Source   Server
 	Target   Server
-	Bytes    int64          // of the source's catalog
+	Bytes    int64          // of the source's catalog, which one more copy will take
 	Objects  map[string]int // of the source's catalog, by kind
 	NoKey    []string       // tables without a primary key
 	Standing Standing       // at the target
@@ -177,6 +177,8 @@ type Server struct {
 	Product string // "PostgreSQL", "MariaDB", "Microsoft SQL Server Express Edition"
 	Version string // "15.18"
 	Free    int64  // bytes free for data; -1 if it cannot be told
+	Data    string // the directory in which they are free, as the server names it; "" if it does not tell
+	Unknown string // why it cannot be told how many are free, "" if it can
 }
 
 // Standing is what stands at the target.
