@@ -57,7 +57,20 @@ func trouble(t *testing.T, f Fixture) {
 		c.discard()
 		c.stand(c.Names.Live)
 		c.holds(c.Target, c.Names.Live, live)
+
+		// The next run, of a source that has become small again, succeeds.
+		ctx, cancel := c.patient()
+		defer cancel()
+		if err := f.Recreate(ctx, c.Source); err != nil {
+			t.Fatalf("make the source anew: %v", err)
+		}
+		c.exec(c.Source, c.Source.Catalog, f.Dialect.Schema)
+		c.exec(c.Source, c.Source.Catalog, f.Dialect.Data)
+		c.nextRun()
 	})
+	if f.FullDisk != nil && f.Fill != nil {
+		fullDisk(t, f)
+	}
 }
 
 // speaksOfSpace says whether an error's text tells people that a disk is full.

@@ -120,7 +120,8 @@ func cause(ctx context.Context, err error) error {
 	if reason := context.Cause(ctx); reason != nil {
 		return reason
 	}
-	if code(err)&0xff == codes.SQLITE_FULL {
+	// A log's index for which there is no room has an error of its own.
+	if c := code(err); c&0xff == codes.SQLITE_FULL || c == codes.SQLITE_IOERR_SHMSIZE {
 		return fmt.Errorf("no space left on the disk: %w", err)
 	}
 	return err
