@@ -12,6 +12,22 @@ import (
 // fullDisk proves that a disk that is full at the target, whatever is to be done next, leaves the old or the new copy in
 // service, and that the next run succeeds once there is room again.
 func fullDisk(t *testing.T, f Fixture) {
+	t.Run("the target's disk is full before it begins", func(t *testing.T) {
+		c, _, _, _ := staged(t, f)
+		c.discard()
+		full := func(r database.Report) bool {
+			return slices.ContainsFunc(r.Blocking(), func(p database.Problem) bool { return p.Code == "no-space" })
+		}
+		if r := c.probe(); full(r) || r.Target.Free <= 0 {
+			t.Errorf("with room: %+v, %+v", r.Target, r.Problems)
+		}
+		free := f.Fill(t, c.Pair)
+		if r := c.probe(); !full(r) {
+			t.Errorf("no blocking problem no-space: %+v, %+v", r.Target, r.Problems)
+		}
+		free()
+		c.nextRun()
+	})
 	for _, stage := range []struct {
 		name string
 		do   func(c *company, s database.Snapshot, note func(string) error) error

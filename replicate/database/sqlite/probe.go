@@ -125,6 +125,9 @@ func probeTarget(ctx context.Context, p database.Pair, r *database.Report) error
 		return nil
 	}
 	c, err := t.lookAt(ctx, p.Names.Live)
+	if full(err) {
+		return nil // which has been said
+	}
 	if err != nil {
 		return &database.UnreachableError{Host: e.Host, Err: err}
 	}
