@@ -103,7 +103,7 @@ func (v *sight) endsCheck(c replicate.Catalog, now time.Time) []status.Check {
 	var checks []status.Check
 	for _, problem := range p.Report.Blocking() {
 		if problem.Code != noSpace {
-			checks = append(checks, status.Check{Name: "next run " + c.Name, Result: "warning", Value: problem.Text, Limit: "no " + problem.Code, Help: problem.Remedy})
+			checks = append(checks, status.Check{Name: "next run " + c.Name, Result: "warning", Value: problem.Text, Limit: problem.Needed(), Help: problem.Remedy})
 		}
 	}
 	if len(p.Report.Blocking()) == 0 {

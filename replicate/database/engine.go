@@ -7,6 +7,7 @@ package database
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -193,6 +194,14 @@ type Problem struct {
 	Blocks bool
 	Text   string // what was found, at which end
 	Remedy string // what to do: the exact GRANT, the setting, the command
+}
+
+// Needed says in a word or two what there has to be instead: "space", "no missing-right".
+func (p Problem) Needed() string {
+	if what, lacks := strings.CutPrefix(p.Code, "no-"); lacks {
+		return what
+	}
+	return "no " + p.Code
 }
 
 // UnreachableError is an end that cannot be asked: it does not answer, or does not let failoverd in.
