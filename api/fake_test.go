@@ -267,10 +267,11 @@ func (f *fakeStandby) fill() {
 	p.Probes = []status.Probe{{Name: "sip", Kind: "tcp", Outcome: "answered", Counts: "failure"}}
 	p.Beats = []status.Beat{{At: at, Outcome: "answered", RTT: &rtt}}
 	p.Actions = []status.Action{{Name: "suspend", Allowed: true}}
-	age, limit := 3600.0, 129600.0
+	age, limit, free := 3600.0, 129600.0, int64(1)
 	p.Copies = []status.Copy{{
 		Catalog: "CTSERVER", Engine: "sqlserver", Name: "PBX_CTSERVER", Snapshot: &at, Age: &age, MaxAge: &limit, Verified: &at, Source: "changed",
 		Previous: &at, Next: &until, Attempt: &status.Attempt{At: at, Kind: status.FromLive, Error: "disk full", Operation: "copy_PBX"}, Late: true,
+		Space: &status.Space{At: at, Free: &free},
 	}, {Catalog: "NEVER", Engine: "sqlite", Name: "PBX_NEVER", Source: "unknown"}}
 	r := f.records["op_PBX"]
 	r.Ended = &at

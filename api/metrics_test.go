@@ -43,11 +43,11 @@ func TestMetrics(t *testing.T) {
 	m.ObserveTakeover("CRM", "succeeded", 300*time.Millisecond)
 	m.ObserveReplication("PBX", status.FromLive, "failed", 20*time.Second)
 	w.standby.set(func(f *fakeStandby) {
-		age, limit, at := 3600.0, 129600.0, time.Unix(1763700000, 0)
+		age, limit, at, free := 3600.0, 129600.0, time.Unix(1763700000, 0), int64(5000)
 		f.snapshot.Servers[0].Replication, f.snapshot.Servers[1].Diverged = "op_7", true
 		f.snapshot.Servers[0].Copies = []status.Copy{
-			{Catalog: "CTSERVER", Age: &age, MaxAge: &limit, Verified: &at, Bytes: 4096, Rows: 12, Attempt: &status.Attempt{OK: true}},
-			{Catalog: "NEVER", Late: true, Attempt: &status.Attempt{Error: "disk full"}},
+			{Catalog: "CTSERVER", Age: &age, MaxAge: &limit, Verified: &at, Bytes: 4096, Rows: 12, Attempt: &status.Attempt{OK: true}, Space: &status.Space{Need: 9000, Free: &free}},
+			{Catalog: "NEVER", Space: &status.Space{Need: 100, Unknown: "it runs elsewhere"}, Late: true, Attempt: &status.Attempt{Error: "disk full"}},
 		}
 		lag := 2.5
 		f.snapshot.Servers[0].Trees = []status.Tree{
@@ -114,6 +114,9 @@ func TestMetrics(t *testing.T) {
 		`failoverd_replication_late{catalog="NEVER",server="PBX"} 1`,
 		`failoverd_replication_failed{catalog="CTSERVER",server="PBX"} 0`,
 		`failoverd_replication_failed{catalog="NEVER",server="PBX"} 1`,
+		`failoverd_replication_space_needed_bytes{catalog="CTSERVER",server="PBX"} 9000`,
+		`failoverd_replication_space_free_bytes{catalog="CTSERVER",server="PBX"} 5000`,
+		`failoverd_replication_space_needed_bytes{catalog="NEVER",server="PBX"} 100`,
 		`failoverd_replication_running{server="PBX"} 1`,
 		"go_goroutines ", "process_open_fds ",
 	} {
@@ -121,7 +124,9 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the metrics have no %s", want)
 		}
 	}
-	for _, unwanted := range []string{`failoverd_replication_age_seconds{catalog="NEVER"`, `failoverd_replication_running{server="CRM"}`} {
+	for _, unwanted := range []string{
+		`failoverd_replication_age_seconds{catalog="NEVER"`, `failoverd_replication_space_free_bytes{catalog="NEVER"`, `failoverd_replication_running{server="CRM"}`,
+	} {
 		if strings.Contains(text, unwanted) {
 			t.Errorf("the metrics have %s, of which nothing is known", unwanted)
 		}

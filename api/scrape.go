@@ -13,7 +13,7 @@ type series struct {
 	state, role, ready, lastRTT, misses, suspended, epoch     *prometheus.Desc
 	pending, loop, isolated, config, witness, build, standing *prometheus.Desc
 
-	copyAge, copyLimit, copied, copyBytes, copyRows, copyLate, copyFailed, copyDiverged, replicating *prometheus.Desc
+	copyAge, copyLimit, copied, copyBytes, copyRows, copyLate, copyFailed, copyDiverged, replicating, copyNeed, copyFree *prometheus.Desc
 
 	treeConnected, treeFiles, treeBytes, treeReceived, treeLag, treeMaxLag, treeSynced, treeMissing, treeHeld, treeFailed, treeAilment *prometheus.Desc
 }
@@ -47,6 +47,8 @@ func newSeries() series {
 		copyLate:     d("replication_late", "1 if the copy is older than its schedule or max_age wants it.", "server", "catalog"),
 		copyFailed:   d("replication_failed", "1 if the last attempt failed.", "server", "catalog"),
 		copyDiverged: d("diverged", "1 if the standby's data is newer than the primary's.", "server"),
+		copyNeed:     d("replication_space_needed_bytes", "What one more copy wants of the standby's disk, with a reserve; none if both hosts have not been asked.", "server", "catalog"),
+		copyFree:     d("replication_space_free_bytes", "What the standby's disk has for one more copy; none if that is not known.", "server", "catalog"),
 		replicating:  d("replication_running", "1 if a replication runs or waits for its turn.", "server"),
 
 		treeConnected: d("files_connected", "1 if a conversation with the source goes on.", "server", "tree"),
@@ -79,7 +81,7 @@ func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		s.state, s.role, s.ready, s.lastRTT, s.misses, s.suspended, s.epoch,
 		s.pending, s.loop, s.isolated, s.config, s.witness, s.build, s.standing,
-		s.copyAge, s.copyLimit, s.copied, s.copyBytes, s.copyRows, s.copyLate, s.copyFailed, s.copyDiverged, s.replicating,
+		s.copyAge, s.copyLimit, s.copied, s.copyBytes, s.copyRows, s.copyLate, s.copyFailed, s.copyDiverged, s.replicating, s.copyNeed, s.copyFree,
 		s.treeConnected, s.treeFiles, s.treeBytes, s.treeReceived, s.treeLag, s.treeMaxLag, s.treeSynced, s.treeMissing, s.treeHeld, s.treeFailed, s.treeAilment,
 	} {
 		ch <- d
@@ -199,6 +201,12 @@ func (c *snapshotCollector) copy(send func(*prometheus.Desc, float64, ...string)
 	send(c.series.copyRows, float64(v.Rows), server, v.Catalog)
 	send(c.series.copyLate, number01(v.Late), server, v.Catalog)
 	send(c.series.copyFailed, number01(v.Attempt != nil && !v.Attempt.OK), server, v.Catalog)
+	if v.Space != nil {
+		send(c.series.copyNeed, float64(v.Space.Need), server, v.Catalog)
+		if v.Space.Free != nil {
+			send(c.series.copyFree, float64(*v.Space.Free), server, v.Catalog)
+		}
+	}
 }
 
 // number01 is 1 for true.

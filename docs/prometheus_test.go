@@ -86,11 +86,11 @@ type still struct{ api.Standby }
 func (still) LoopAge() time.Duration { return 0 }
 
 func (still) Snapshot() status.Snapshot {
-	rtt, age := 0.001, 3600.0
+	rtt, age, free := 0.001, 3600.0, int64(1)
 	return status.Snapshot{
 		Servers: []status.Server{{
 			Name: "A", Paths: []status.Path{{Address: "10.0.0.1", RTT: &rtt}},
-			Copies: []status.Copy{{Catalog: "B", Age: &age, MaxAge: &age}},
+			Copies: []status.Copy{{Catalog: "B", Age: &age, MaxAge: &age, Space: &status.Space{Free: &free}}},
 			Trees:  []status.Tree{{Name: "T", Lag: &age, Bytes: 1}},
 		}},
 		Standby: status.Standby{Witnesses: []status.Witness{{Address: "10.0.0.254", Kind: "gateway"}}},

@@ -83,7 +83,7 @@ func (r *Run) findings(x Examined) []Finding {
 		return append(list, Finding{Catalog: name, Text: x.Err.Error(), Limit: "both hosts can be asked"})
 	}
 	for _, p := range x.Report.Blocking() {
-		list = append(list, Finding{Catalog: name, Text: p.Text, Limit: "no " + p.Code, Remedy: p.Remedy})
+		list = append(list, Finding{Catalog: name, Text: p.Text, Limit: p.Needed(), Remedy: p.Remedy})
 	}
 	for _, s := range x.Writers {
 		if s.Writing {

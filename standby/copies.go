@@ -119,6 +119,7 @@ func (v *sight) views(now time.Time) []status.Copy {
 			next := when.Clock.Next(now)
 			out.Next = &next
 		}
+		out.Space = v.space(c, now)
 		out.Late = v.facts.Mode != monitor.Stopped && !v.facts.Diverged && replicate.Late(known, when, v.policy.MaxAge, now) != ""
 		list = append(list, out)
 	}

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"failoverd/monitor"
 	"failoverd/replicate"
+	"failoverd/replicate/database"
 	"failoverd/status"
 )
 
@@ -84,11 +87,12 @@ func (v *sight) sourceCheck(c replicate.Catalog, now time.Time) status.Check {
 	return check
 }
 
-// endsCheck is what both ends said when they were last asked: what would make the next replication fail, and the space.
+// endsCheck is what both ends said when they were last asked: what would make the next replication fail, and the space
+// that there is for it.
 func (v *sight) endsCheck(c replicate.Catalog, now time.Time) []status.Check {
-	p, asked := v.probed[c.Name]
+	p, asked := v.lastAsked(c, now)
 	check := status.Check{Name: "next run " + c.Name, Result: "ok", Limit: "nothing would make it fail", Help: "failoverd replicate from-live " + v.config.Name + " --dry-run"}
-	if !asked || now.Sub(p.At) > stale && v.facts.Role == monitor.StandingBy && v.replication == "" {
+	if !asked {
 		check.Result, check.Value = "unknown", "both ends have not been asked yet"
 		return []status.Check{check}
 	}
@@ -98,14 +102,65 @@ func (v *sight) endsCheck(c replicate.Catalog, now time.Time) []status.Check {
 	}
 	var checks []status.Check
 	for _, problem := range p.Report.Blocking() {
-		checks = append(checks, status.Check{Name: "next run " + c.Name, Result: "warning", Value: problem.Text, Limit: "no " + problem.Code, Help: problem.Remedy})
+		if problem.Code != noSpace {
+			checks = append(checks, status.Check{Name: "next run " + c.Name, Result: "warning", Value: problem.Text, Limit: problem.Needed(), Help: problem.Remedy})
+		}
 	}
-	if len(checks) > 0 {
-		return checks
+	if len(p.Report.Blocking()) == 0 {
+		check.Value = fmt.Sprintf("asked at %s: %s to copy", p.At.Format("15:04"), humanize.IBytes(uint64(p.Report.Bytes)))
+		checks = append(checks, check)
 	}
-	check.Value = fmt.Sprintf("asked at %s: %d bytes to copy", p.At.Format("15:04"), p.Report.Bytes)
-	if free := p.Report.Target.Free; free >= 0 {
-		check.Value += fmt.Sprintf(", %d bytes free", free)
+	return append(checks, spaceCheck(c.Name, p.Report, check.Help)...)
+}
+
+// lastAsked is what was found at both ends, unless that was too long ago.
+func (v *sight) lastAsked(c replicate.Catalog, now time.Time) (replicate.Probed, bool) {
+	p, asked := v.probed[c.Name]
+	return p, asked && !(now.Sub(p.At) > stale && v.facts.Role == monitor.StandingBy && v.replication == "")
+}
+
+// noSpace is the code of what an engine says about too little of it.
+const noSpace = "no-space"
+
+// spaceCheck is the space for the next run: one more copy, beside the one in service and the one before.
+func spaceCheck(catalog string, r database.Report, help string) []status.Check {
+	check := status.Check{
+		Name: "space " + catalog, Result: "ok", Limit: humanize.IBytes(uint64(database.Need(r.Bytes))) + " free for one more copy", Help: help,
+	}
+	var short []status.Check
+	for _, problem := range r.Problems {
+		if problem.Code == noSpace {
+			check.Result, check.Value, check.Help = "warning", problem.Text, problem.Remedy
+			short = append(short, check)
+		}
+	}
+	switch {
+	case len(short) > 0:
+		return short
+	case r.Target.Free < 0 && r.Target.Unknown == "":
+		return nil // It was not come to: something else is wrong.
+	case r.Target.Free < 0:
+		check.Result, check.Value = "unknown", "not known: "+r.Target.Unknown
+	default:
+		check.Value = humanize.IBytes(uint64(r.Target.Free)) + " free"
+		if r.Target.Data != "" {
+			check.Value += " in " + r.Target.Data
+		}
 	}
 	return []status.Check{check}
+}
+
+// space is what is known of the space for the next run, nil if both ends have not been asked.
+func (v *sight) space(c replicate.Catalog, now time.Time) *status.Space {
+	p, asked := v.lastAsked(c, now)
+	if !asked || p.Err != nil || p.Report.Bytes == 0 {
+		return nil
+	}
+	out := status.Space{
+		At: p.At, Bytes: p.Report.Bytes, Need: database.Need(p.Report.Bytes), Directory: p.Report.Target.Data, Unknown: p.Report.Target.Unknown,
+	}
+	if free := p.Report.Target.Free; free >= 0 {
+		out.Free = &free
+	}
+	return &out
 }

@@ -280,7 +280,9 @@ func (t *turn) copied(v *server, j *job, r plan.Record, steps []journal.Event, e
 		}
 		t.keep(v, c.Name, next)
 	}
-	v.probed = probedBy(v.probed, j.run.Found(), t.now)
+	if !j.run.ToLive { // which has asked about the other way
+		v.probed = probedBy(v.probed, j.run.Found(), t.now)
+	}
 	t.brought(v, j, r)
 	e := monitor.Event{Kind: monitor.CopyEnded, Successful: succeeded(r), RolledBack: rolledBack, Reason: r.Error}
 	if e.Successful {

@@ -127,7 +127,11 @@ func (t *turn) timers(now time.Time) {
 			t.step(v, monitor.Event{Kind: monitor.Cleared}, automatic("conflict watch"))
 		}
 		if v.facts.Role == monitor.StandingIn && v.watch == nil && v.task == nil {
-			t.after(func() { t.s.beginWatch(v, t.now) })
+			t.after(func() {
+				if v.facts.Role == monitor.StandingIn && v.task == nil { // or a release has begun in the same turn
+					t.s.beginWatch(v, t.now)
+				}
+			})
 		}
 	}
 }

@@ -40,6 +40,17 @@ type Copy struct {
 	Next      *time.Time `json:"next_at" doc:"When it is replicated next, null if only by order"`
 	Attempt   *Attempt   `json:"attempt" doc:"The last attempt, null if there was none"`
 	Late      bool       `json:"late" doc:"It is older than its schedule or max_age wants it"`
+	Space     *Space     `json:"space" doc:"The space for the next run, null if both hosts have not been asked"`
+}
+
+// Space is how much of the standby's disk there is for one more copy.
+type Space struct {
+	At        time.Time `json:"at" doc:"When both hosts were asked"`
+	Bytes     int64     `json:"bytes" doc:"What the catalog takes at the primary; a run that finds less free does not begin"`
+	Need      int64     `json:"need" doc:"That, and a reserve; with less free there is a warning"`
+	Free      *int64    `json:"free" doc:"Bytes free at the standby, null if that is not known"`
+	Directory string    `json:"directory" doc:"Where they are free, as the standby's database server names it; empty if it does not tell"`
+	Unknown   string    `json:"unknown" doc:"Why it is not known how much is free, empty if it is"`
 }
 
 // Attempt is what came of the last attempt to replicate.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,8 @@ type databases interface {
 	create(t *testing.T)
 	// at opens a catalog at one of the two as an application does.
 	at(t *testing.T, end hostEnd, catalog string) *sql.DB
+	// named lists the catalogs at one of the two whose names begin so.
+	named(t *testing.T, end hostEnd, prefix string) []string
 	// die and back are what happens to the primary's server with its host.
 	die() error
 	back() error
@@ -72,6 +75,18 @@ func (f mountedFiles) at(t *testing.T, end hostEnd, catalog string) *sql.DB {
 	return open(t, "sqlite", "file:"+filepath.Join(dir, catalog+".db")+"?_pragma=busy_timeout(5000)")
 }
 
+func (f mountedFiles) named(t *testing.T, end hostEnd, prefix string) []string {
+	t.Helper()
+	var names []string
+	for _, catalog := range []string{prefix, prefix + "__new", prefix + "__prev"} {
+		dir := map[hostEnd]string{primary: f.mount, secondary: f.copies}[end]
+		if _, err := os.Lstat(filepath.Join(dir, catalog+".db")); err == nil {
+			names = append(names, catalog)
+		}
+	}
+	return names
+}
+
 // die takes the mount away, and back brings it again.
 func (f mountedFiles) die() error  { return os.Rename(f.mount, f.mount+".gone") }
 func (f mountedFiles) back() error { return os.Rename(f.mount+".gone", f.mount) }
@@ -82,6 +97,7 @@ type network struct {
 	dsn           func(address, catalog string) string // as the configuration has it
 	connect       func(address, catalog string) (driver, dsn string)
 	admin         string // a catalog that is always there
+	list          string // the query that lists the catalogs
 	host          *lab.Host
 	servers       [2]string // where they listen on the machine
 	more          [2]string // what else the configuration says of each
@@ -103,7 +119,7 @@ func newNetwork(t *testing.T, c *company, n *network) databases {
 func newPostgres(t *testing.T, c *company) databases {
 	t.Helper()
 	n := &network{
-		engine: "postgres", port: "5432", admin: "postgres",
+		engine: "postgres", port: "5432", admin: "postgres", list: "SELECT datname FROM pg_database",
 		dsn: func(address, catalog string) string { return "postgres://postgres@" + address + "/" + catalog },
 		connect: func(address, catalog string) (string, string) {
 			return "pgx", "postgres://postgres@" + address + "/" + url.PathEscape(catalog) + "?sslmode=disable"
@@ -122,7 +138,7 @@ func newMariaDB(t *testing.T, c *company) databases {
 	t.Helper()
 	address := func(address, catalog string) string { return "root@tcp(" + address + ")/" + catalog }
 	n := &network{
-		engine: "mysql", port: "3306", dsn: address,
+		engine: "mysql", port: "3306", dsn: address, list: "SHOW DATABASES",
 		connect: func(at, catalog string) (string, string) {
 			o, err := mysql.ParseDSN(address(at, catalog))
 			ok(t, err)
@@ -149,7 +165,7 @@ func newSQLServer(t *testing.T, c *company) databases {
 func newSQLServers(t *testing.T, c *company, pbx *tdstest.Server, backups string) databases {
 	t.Helper()
 	n := &network{
-		engine: "sqlserver", port: "1433", admin: "master",
+		engine: "sqlserver", port: "1433", admin: "master", list: "SELECT name FROM sys.databases",
 		dsn: func(address, catalog string) string {
 			return "sqlserver://fo@" + address + "/" + strings.TrimPrefix(catalog, "master") + "?encrypt=disable"
 		},
@@ -190,6 +206,24 @@ func (n *network) at(t *testing.T, end hostEnd, catalog string) *sql.DB {
 	t.Helper()
 	driver, dsn := n.connect(n.servers[end], catalog)
 	return open(t, driver, dsn)
+}
+
+func (n *network) named(t *testing.T, end hostEnd, prefix string) []string {
+	t.Helper()
+	db := n.at(t, end, n.admin)
+	found, err := db.QueryContext(t.Context(), n.list)
+	ok(t, err)
+	var names []string
+	for found.Next() {
+		var name string
+		ok(t, found.Scan(&name))
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	ok(t, errors.Join(found.Err(), found.Close(), db.Close()))
+	slices.Sort(names)
+	return names
 }
 
 // die hangs up on everybody: the host is gone. Its server's files stay as they are.

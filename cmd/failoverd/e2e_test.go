@@ -76,7 +76,8 @@ type killer struct {
 
 func (k *killer) Commit(ctx context.Context, b journal.Batch) ([]journal.Event, error) {
 	k.armed = k.armed || len(b.Operations) > 0
-	if !k.armed || len(b.Operations)+len(b.Facts)+len(b.Copies) == 0 {
+	exchange := slices.ContainsFunc(b.Events, func(e journal.Event) bool { return strings.HasSuffix(e.Kind, ".exchange") })
+	if !k.armed || len(b.Operations)+len(b.Facts)+len(b.Copies) == 0 && !exchange {
 		return k.Journal.Commit(ctx, b)
 	}
 	k.left--

@@ -71,7 +71,7 @@ func (p *program) reportText(problem *api.Problem) {
 	}
 }
 
-// writeChecks lists failed checks with what overrides each.
+// writeChecks lists failed checks with what overrides each, or else what helps.
 func writeChecks(w io.Writer, checks []status.Check, colours palette) {
 	t := table{indent: "  "}
 	for _, c := range checks {
@@ -80,8 +80,11 @@ func writeChecks(w io.Writer, checks []status.Check, colours palette) {
 			value += " (needed: " + c.Limit + ")"
 		}
 		override := "nothing overrides it"
-		if c.Accept != "" {
+		switch {
+		case c.Accept != "":
 			override = "to go on all the same: --accept " + c.Accept
+		case c.Help != "":
+			override += "; what helps: " + c.Help
 		}
 		t.add(cell{c.Name, red}, cell{text: value}, cell{text: override})
 	}

@@ -7,6 +7,7 @@ package database
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -154,7 +155,7 @@ type Session struct {
 type Report struct {
 	Source   Server
 	Target   Server
-	Bytes    int64          // of the source's catalog
+	Bytes    int64          // of the source's catalog, which one more copy will take
 	Objects  map[string]int // of the source's catalog, by kind
 	NoKey    []string       // tables without a primary key
 	Standing Standing       // at the target
@@ -177,6 +178,8 @@ type Server struct {
 	Product string // "PostgreSQL", "MariaDB", "Microsoft SQL Server Express Edition"
 	Version string // "15.18"
 	Free    int64  // bytes free for data; -1 if it cannot be told
+	Data    string // the directory in which they are free, as the server names it; "" if it does not tell
+	Unknown string // why it cannot be told how many are free, "" if it can
 }
 
 // Standing is what stands at the target.
@@ -191,6 +194,14 @@ type Problem struct {
 	Blocks bool
 	Text   string // what was found, at which end
 	Remedy string // what to do: the exact GRANT, the setting, the command
+}
+
+// Needed says in a word or two what there has to be instead: "space", "no missing-right".
+func (p Problem) Needed() string {
+	if what, lacks := strings.CutPrefix(p.Code, "no-"); lacks {
+		return what
+	}
+	return "no " + p.Code
 }
 
 // UnreachableError is an end that cannot be asked: it does not answer, or does not let failoverd in.

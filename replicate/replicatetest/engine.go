@@ -35,12 +35,14 @@ type Engine struct {
 	changes    []database.Change
 	sessions   []database.Session
 	problems   []database.Problem
+	target     database.Server // what probes find at the target
 }
 
 // New returns servers with nothing in them.
 func New() *Engine {
 	return &Engine{
 		catalogs: map[string]int{}, sealed: map[string]bool{}, away: map[string]bool{}, fail: map[string]error{}, gates: map[string]chan struct{}{}, later: map[string]later{},
+		target: database.Server{Product: "Memory", Version: "1", Free: 1 << 30, Data: "/memory"},
 	}
 }
 
@@ -107,6 +109,13 @@ func (e *Engine) Found(problems ...database.Problem) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.problems = problems
+}
+
+// Room has every probe find that much room at the target; -1 is that it is not known, and why.
+func (e *Engine) Room(free int64, why string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.target.Free, e.target.Unknown = free, why
 }
 
 // Shut has every copy wait, until what it returns is called or the copy is cancelled.
@@ -214,13 +223,13 @@ func (e *Engine) Probe(ctx context.Context, p database.Pair) (database.Report, e
 		return database.Report{}, err
 	}
 	r := database.Report{
-		Source: database.Server{Product: "Memory", Version: "1", Free: -1}, Target: database.Server{Product: "Memory", Version: "1", Free: 1 << 30},
-		Bytes: 1000, Objects: map[string]int{"table": 2},
+		Source: database.Server{Product: "Memory", Version: "1", Free: -1}, Bytes: 1000, Objects: map[string]int{"table": 2},
 		Standing: database.Standing{Live: e.has(p.Target, p.Names.Live), Staging: e.has(p.Target, p.Names.Staging), Previous: e.has(p.Target, p.Names.Previous)},
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	r.Problems = append(r.Problems, e.problems...)
+	r.Target = e.target
+	r.Problems = append(r.Room(p, 0), e.problems...)
 	return r, nil
 }
 

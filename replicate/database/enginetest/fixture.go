@@ -79,6 +79,12 @@ type Fixture struct {
 	// Dialect.Bulk's rows for 64 MiB must fail there.
 	FullDisk func(t *testing.T) database.Pair
 
+	// Fill takes what is left on the disk of the target of a pair that FullDisk gave, and gives what frees it again.
+	Fill func(t *testing.T, p database.Pair) (free func())
+
+	// NeedsRoom says that some room on the disk is needed even to read a catalog.
+	NeedsRoom bool
+
 	// OneWay says that the target's server is newer than the source's, so that there is no way back.
 	OneWay bool
 

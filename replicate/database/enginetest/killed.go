@@ -8,6 +8,16 @@ import (
 	"failoverd/replicate/database"
 )
 
+// inService is a company with a copy in service that a run has just put there, and the one before.
+func inService(t *testing.T, f Fixture) (c *company, old books) {
+	t.Helper()
+	c = open(t, f)
+	_, old = c.replicate()
+	c.move(c.Source, c.Source.Catalog)
+	c.replicate()
+	return c, old
+}
+
 // RunKilled proves what holds when a server itself is killed in the middle of a copy or of a swap, and started again.
 // restart does both to the server of an end, which must keep what it has promised when that happens to it.
 func RunKilled(t *testing.T, f Fixture, restart func(ctx context.Context, e database.End) error) {
@@ -18,7 +28,7 @@ func RunKilled(t *testing.T, f Fixture, restart func(ctx context.Context, e data
 		t.Run("the "+end.name+"'s server is killed while it copies", func(t *testing.T) {
 			c := open(t, f)
 			_, live := c.replicate()
-			held := c.disturbed(func(ctx context.Context) error { return restart(ctx, *end.of(&c.Pair)) })
+			held, _ := c.disturbed(func(ctx context.Context) error { return restart(ctx, *end.of(&c.Pair)) })
 			c.survives(live, held)
 		})
 	}
@@ -83,5 +93,73 @@ func RunKilled(t *testing.T, f Fixture, restart func(ctx context.Context, e data
 	})
 	if notes == 0 {
 		t.Error("a swap was not noted")
+	}
+	taken := 0
+	t.Run("a rollback is on disk when it is done", func(t *testing.T) {
+		c, old := inService(t, f)
+		if err := c.tryRollback(func(string) error { taken++; return nil }); err != nil {
+			t.Fatalf("rollback: %v", err)
+		}
+		ctx, cancel := c.patient()
+		defer cancel()
+		if err := restart(ctx, c.Target); err != nil {
+			t.Fatalf("kill the target's server and start it again: %v", err)
+		}
+		c.unserved(old)
+	})
+	for n := range taken {
+		t.Run(fmt.Sprintf("the target's server is killed after note %d of a rollback, which is finished", n+1), func(t *testing.T) {
+			c, old := inService(t, f)
+			killed, seen := make(chan error, 1), 0
+			ctx, cancel := c.patient()
+			defer cancel()
+			err := f.Engine.Rollback(ctx, c.Pair, c.heard(func(string) error {
+				if seen++; seen == n+1 {
+					go func() { killed <- restart(ctx, c.Target) }()
+				}
+				return nil
+			}))
+			if seen <= n {
+				t.Fatalf("rollback: %d notes, %v; want %d", seen, err, n+1)
+			}
+			if restarted := <-killed; restarted != nil {
+				t.Fatalf("kill the target's server and start it again: %v", restarted)
+			}
+			t.Logf("the rollback ended: %v", err)
+			c.rollback()
+			c.unserved(old)
+		})
+	}
+	for _, stage := range []struct {
+		name string
+		do   func(ctx context.Context, c *company, s database.Snapshot) error
+	}{
+		{"verified", func(ctx context.Context, c *company, s database.Snapshot) error {
+			_, err := f.Engine.Verify(ctx, c.Pair, s)
+			return err
+		}},
+		{"fixed up", func(ctx context.Context, c *company, _ database.Snapshot) error {
+			return f.Engine.Fix(ctx, c.Pair, f.Dialect.Fix)
+		}},
+	} {
+		t.Run("the target's server is killed while a copy is "+stage.name, func(t *testing.T) {
+			c := open(t, f)
+			_, live := c.replicate()
+			c.move(c.Source, c.Source.Catalog)
+			s := c.copy()
+			ctx, cancel := c.patient()
+			defer cancel()
+			killed := make(chan error, 1)
+			go func() { killed <- restart(ctx, c.Target) }()
+			err := stage.do(ctx, c, s)
+			if restarted := <-killed; restarted != nil {
+				t.Fatalf("kill the target's server and start it again: %v", restarted)
+			}
+			if err != nil {
+				c.silent("an error", err.Error())
+			}
+			t.Logf("it ended: %v", err)
+			c.survives(live, c.books(c.Source, c.Source.Catalog))
+		})
 	}
 }

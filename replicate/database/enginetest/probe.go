@@ -30,6 +30,9 @@ func probe(t *testing.T, f Fixture) {
 		if r.Target.Free == 0 || r.Target.Free < -1 {
 			t.Errorf("the target has %d bytes free", r.Target.Free)
 		}
+		if (r.Target.Free < 0) != (r.Target.Unknown != "") {
+			t.Errorf("the target has %d bytes free, and why that is not known is %q", r.Target.Free, r.Target.Unknown)
+		}
 		if diff := cmp.Diff(f.Dialect.Objects, r.Objects); diff != "" {
 			t.Errorf("objects (-want +got):\n%s", diff)
 		}

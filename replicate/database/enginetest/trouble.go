@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"failoverd/replicate/database"
@@ -16,15 +17,78 @@ func trouble(t *testing.T, f Fixture) {
 		where(t, f.Sever != nil, "connections to the "+end.name+" are severed", func(t *testing.T) {
 			c := open(t, f)
 			_, live := c.replicate()
-			held := c.disturbed(func(ctx context.Context) error { return f.Sever(ctx, *end.of(&c.Pair)) })
+			held, _ := c.disturbed(func(ctx context.Context) error { return f.Sever(ctx, *end.of(&c.Pair)) })
 			c.survives(live, held)
 		})
 	}
 
+	for _, end := range ends() {
+		where(t, !f.NoPasswords, "the password of the "+end.name+" is changed in the middle", func(t *testing.T) {
+			c := open(t, f)
+			_, live := c.replicate()
+			at := end.of(&c.Pair)
+			right, changed := at.Password, &atomic.Bool{}
+			const wrong = "ch4nged-Pa55word"
+			c.secrets = append(c.secrets, wrong)
+			at.Password = func() (string, error) {
+				if changed.Load() {
+					return wrong, nil
+				}
+				return right()
+			}
+			held, err := c.disturbed(func(context.Context) error { changed.Store(true); return nil })
+			if err != nil && !speaksOfAccess(err.Error()) {
+				t.Errorf("copy: %v, want an error that says that the password is wrong", err)
+			}
+			c.unreachable(at.Host)
+			changed.Store(false)
+			c.survives(live, held)
+		})
+	}
+
+	t.Run("a table is added in the middle", func(t *testing.T) {
+		c := open(t, f)
+		c.replicate()
+		const table = "CREATE TABLE added_meanwhile (id INTEGER NOT NULL PRIMARY KEY); INSERT INTO added_meanwhile VALUES (1), (2);"
+		var added error
+		c.inTheMiddle(func(ctx context.Context, w database.Watch, middle <-chan struct{}) {
+			finished, adding := make(chan struct{}), make(chan struct{})
+			held := c.books(c.Source, c.Source.Catalog)
+			go func() {
+				defer close(adding)
+				select {
+				case <-middle:
+					added = c.f.Exec(ctx, c.Source, c.Source.Catalog, table)
+				case <-finished:
+				}
+			}()
+			s, err := c.f.Engine.Copy(ctx, c.Pair, w)
+			close(finished)
+			<-adding
+			if err != nil {
+				c.silent("an error", err.Error())
+				t.Logf("the copy ended: %v", err)
+				return
+			}
+			c.holds(c.Target, c.Names.Staging, held)
+			if _, err := c.verify(s); err != nil {
+				t.Errorf("verify: %v", err)
+			}
+		})
+		if added != nil { // by a lock of the copy's
+			t.Logf("the table was not added in the middle: %v", added)
+			c.exec(c.Source, c.Source.Catalog, table)
+		}
+		c.replicate()
+		if got := c.query(c.Target, c.Names.Live, "SELECT count(*) FROM added_meanwhile"); got[0][0] != "2" {
+			t.Errorf("the next copy has %s rows of the table, want 2", got[0][0])
+		}
+	})
+
 	t.Run("the source's catalog is made anew", func(t *testing.T) {
 		c := open(t, f)
 		_, live := c.replicate()
-		c.disturbed(func(ctx context.Context) error { return f.Recreate(ctx, c.Source) })
+		_, _ = c.disturbed(func(ctx context.Context) error { return f.Recreate(ctx, c.Source) })
 		c.holds(c.Target, c.Names.Live, live)
 		c.discard()
 		c.stand(c.Names.Live)
@@ -57,7 +121,20 @@ func trouble(t *testing.T, f Fixture) {
 		c.discard()
 		c.stand(c.Names.Live)
 		c.holds(c.Target, c.Names.Live, live)
+
+		// The next run, of a source that has become small again, succeeds.
+		ctx, cancel := c.patient()
+		defer cancel()
+		if err := f.Recreate(ctx, c.Source); err != nil {
+			t.Fatalf("make the source anew: %v", err)
+		}
+		c.exec(c.Source, c.Source.Catalog, f.Dialect.Schema)
+		c.exec(c.Source, c.Source.Catalog, f.Dialect.Data)
+		c.nextRun()
 	})
+	if f.FullDisk != nil && f.Fill != nil {
+		fullDisk(t, f)
+	}
 }
 
 // speaksOfSpace says whether an error's text tells people that a disk is full.
@@ -67,11 +144,17 @@ func speaksOfSpace(text string) bool {
 	})
 }
 
-// disturbed copies, and disturbs the copy once while data is on its way. It returns what the source held. A copy that
+// speaksOfAccess says whether an error's text tells people that they are not let in.
+func speaksOfAccess(text string) bool {
+	return slices.ContainsFunc([]string{"password", "denied", "login"}, func(word string) bool {
+		return strings.Contains(strings.ToLower(text), word)
+	})
+}
+
+// disturbed copies, and disturbs the copy once while data is on its way. It returns what the source held, and the copy's error. A copy that
 // comes to its end all the same must be complete.
-func (c *company) disturbed(disturb func(ctx context.Context) error) books {
+func (c *company) disturbed(disturb func(ctx context.Context) error) (held books, ended error) {
 	c.t.Helper()
-	var held books
 	c.inTheMiddle(func(ctx context.Context, w database.Watch, middle <-chan struct{}) {
 		held = c.books(c.Source, c.Source.Catalog)
 		finished, disturbed := make(chan struct{}), make(chan error, 1)
@@ -84,6 +167,7 @@ func (c *company) disturbed(disturb func(ctx context.Context) error) books {
 			}
 		}()
 		_, err := c.f.Engine.Copy(ctx, c.Pair, w)
+		ended = err
 		close(finished)
 		if err := <-disturbed; err != nil {
 			c.t.Fatalf("disturb the copy: %v", err)
@@ -99,7 +183,7 @@ func (c *company) disturbed(disturb func(ctx context.Context) error) books {
 		}
 	})
 	c.clean()
-	return held
+	return held, ended
 }
 
 // survives wants the live copy to be what it was, and the next run to succeed.

@@ -26,6 +26,8 @@ const (
 	noAccess      = 1044 // to a catalog, also to one that does not exist
 	noTableAccess = 1142
 	noRight       = 1227
+	diskFull      = 1021
+	tableFull     = 1114
 )
 
 const (

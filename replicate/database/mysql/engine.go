@@ -2,8 +2,12 @@ package mysql
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	driverlib "github.com/go-sql-driver/mysql"
 
 	"failoverd/replicate/database"
 )
@@ -28,12 +32,30 @@ func at(end database.End, what string, err error) error {
 	return fmt.Errorf("%s: %s: %w", end.Host, what, err)
 }
 
-// cause prefers the reason for which a context has ended to what came of it.
+// cause prefers the reason for which a context has ended to what came of it, and has a full disk say so.
 func cause(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
+	case full(err):
+		return fmt.Errorf("no space left on the disk: %w", err)
 	}
 	return err
+}
+
+// full says whether a server had no room for something: by an error of its own for that, or by the number of the
+// operating system's (28) or of InnoDB's (135) in the text of another one.
+func full(err error) bool {
+	var failed *driverlib.MySQLError
+	if !errors.As(err, &failed) {
+		return false
+	}
+	if failed.Number == diskFull || failed.Number == tableFull {
+		return true
+	}
+	return slices.ContainsFunc([]string{"errno: 28 ", "errno: 135 ", "Errcode: 28 ", "error 28 ", "error 135 "}, func(word string) bool {
+		return strings.Contains(failed.Message, word)
+	})
 }
 
 // ident quotes a name for a statement.

@@ -44,7 +44,13 @@ func (s servers) mariadb() bool { return s.what.mariadb }
 // startServer starts a server with failoverd's account in it.
 func startServer(t *testing.T, settings ...string) *dbserver.Instance {
 	t.Helper()
-	m, err := dbserver.StartInstalled(t.Context(), t.TempDir(), dbserver.InstanceOptions{
+	return startServerIn(t, t.TempDir(), settings...)
+}
+
+// startServerIn starts it in a directory.
+func startServerIn(t *testing.T, dir string, settings ...string) *dbserver.Instance {
+	t.Helper()
+	m, err := dbserver.StartInstalled(t.Context(), dir, dbserver.InstanceOptions{
 		Settings: append([]string{"log-bin=binlog", "event_scheduler=ON"}, settings...),
 	})
 	if err != nil {
@@ -202,7 +208,7 @@ func (s servers) fixture() enginetest.Fixture {
 			}
 			return err
 		},
-		Poor: s.poor,
+		Poor: s.poor, FullDisk: fullDisk(s), Fill: s.fill,
 	}
 }
 

@@ -28,7 +28,6 @@ func (e Engine) probe(ctx context.Context, p database.Pair) (database.Report, er
 		return r, err
 	}
 	defer source.hangUp()
-	// How much room a server has is known to its plugin DISKS alone, which hardly any has.
 	r.Source = database.Server{Product: source.server.product(), Version: source.server.version, Free: -1}
 	r.Target = database.Server{Product: target.server.product(), Version: target.server.version, Free: -1}
 	found, err := exists(ctx, target, p.Names.Live, p.Names.Staging, p.Names.Previous)
@@ -60,7 +59,42 @@ func (e Engine) probe(ctx context.Context, p database.Pair) (database.Report, er
 	if err != nil {
 		return r, err
 	}
-	return r, e.lookAtTarget(ctx, p, target, code, &r)
+	if err := e.lookAtTarget(ctx, p, target, code, &r); err != nil {
+		return r, err
+	}
+	return r, measure(ctx, p, target, &r)
+}
+
+// measure tells how much room the target has, if it runs on this host: a server itself knows by its plugin DISKS alone,
+// which hardly any has. What a staging of an earlier run takes is freed before the next one is made.
+func measure(ctx context.Context, p database.Pair, s *session, r *database.Report) error {
+	rows, err := s.rows(ctx, `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('datadir', 'innodb_file_per_table')`)
+	if err != nil {
+		return at(p.Target, "ask where the data is kept", err)
+	}
+	settings := map[string]string{}
+	for _, row := range rows {
+		settings[row[0]] = row[1]
+	}
+	r.Target.Data = settings["datadir"]
+	if settings["innodb_file_per_table"] == "OFF" {
+		r.Target.Unknown = "the server keeps all its tables in one file, in which there may be room (innodb_file_per_table)"
+	} else if r.Target.Free, err = database.LocalRoom(s.raw, r.Target.Data); err != nil {
+		r.Target.Unknown = err.Error()
+	}
+	freed, err := size(ctx, s, p.Names.Staging)
+	if err != nil {
+		return at(p.Target, "read the size of "+p.Names.Staging, err)
+	}
+	r.Problems = append(r.Problems, r.Room(p, freed)...)
+	return nil
+}
+
+// size is how many bytes a catalog takes, 0 if there is none.
+func size(ctx context.Context, s *session, catalog string) (bytes int64, err error) {
+	err = s.conn.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS SIGNED)
+		FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?`, catalog).Scan(&bytes)
+	return bytes, err
 }
 
 // look reads what the source's catalog holds.
@@ -86,9 +120,7 @@ func (e Engine) look(ctx context.Context, p database.Pair, s *session, r *databa
 	if err != nil {
 		return nil, err
 	}
-	err = s.conn.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS SIGNED)
-		FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?`, p.Source.Catalog).Scan(&r.Bytes)
-	if err != nil {
+	if r.Bytes, err = size(ctx, s, p.Source.Catalog); err != nil {
 		return nil, at(p.Source, "read the size of "+p.Source.Catalog, err)
 	}
 	var loose, kept []string

@@ -50,8 +50,29 @@ func fullDisk(s servers) func(t *testing.T) database.Pair {
 		must(t, os.Chown(base, int(owner.Uid), int(owner.Gid)))
 		must(t, os.Chmod(base, 0o700))
 		must(t, small.target.Start(ctx))
+		_, err = ask(ctx, small.target.DSN(administrator), administrator, "postgres", "GRANT pg_read_all_settings TO failoverd")
+		must(t, err)
 		return small.pair(t)
 	}
+}
+
+// fill takes what is left on the disk of a pair of fullDisk's.
+func (s servers) fill(t *testing.T, p database.Pair) (free func()) {
+	t.Helper()
+	base, err := s.found(t.Context(), p.Target.DSN, "postgres", `SELECT setting || '/base' FROM pg_settings WHERE name = 'data_directory'`)
+	must(t, err)
+	fill := filepath.Join(base[0], "filled")
+	out, _ := exec.Command("dd", "if=/dev/zero", "of="+fill, "bs=64K").CombinedOutput() // It ends when the disk is full.
+	if !strings.Contains(string(out), "No space") {
+		t.Errorf("the disk is not full: %s", out)
+	}
+	free = func() {
+		if err := os.Remove(fill); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(free)
+	return free
 }
 
 // TestDiskFullWhileIndexesAreMade fills the target's disk behind a copy's back, after its rows have been written.
@@ -70,17 +91,7 @@ func TestDiskFullWhileIndexesAreMade(t *testing.T) {
 			return
 		}
 		filled = true
-		base, err := s.found(t.Context(), p.Target.DSN, "postgres", `SELECT setting || '/base' FROM pg_settings WHERE name = 'data_directory'`)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		fill := filepath.Join(base[0], "filled")
-		out, _ := exec.Command("dd", "if=/dev/zero", "of="+fill, "bs=64K").CombinedOutput() // It ends when the disk is full.
-		if !strings.Contains(string(out), "No space") {
-			t.Errorf("the disk is not full: %s", out)
-		}
-		t.Cleanup(func() { _ = os.Remove(fill) })
+		s.fill(t, p)
 	})
 	if err == nil || !strings.Contains(err.Error(), "No space left") {
 		t.Errorf("copy: %v, want an error that speaks of the disk", err)

@@ -68,7 +68,7 @@ func (s servers) fixture() enginetest.Fixture {
 			return err
 		},
 		Poor:     s.poor,
-		FullDisk: fullDisk(s),
+		FullDisk: fullDisk(s), Fill: s.fill,
 	}
 }
 

@@ -62,10 +62,43 @@ func (e Engine) probe(ctx context.Context, p database.Pair) (database.Report, er
 	if err := e.look(ctx, p, source, target, we, &r); err != nil {
 		return r, at(p.Source, "probe "+p.Source.Catalog, err)
 	}
+	freed, err := measure(ctx, target, p.Names.Staging, we, &r.Target)
+	if err != nil {
+		return r, at(p.Target, "ask for the room", err)
+	}
+	r.Problems = append(r.Problems, r.Room(p, freed)...)
 	return r, nil
 }
 
-// describe names a server. PostgreSQL does not tell how much room there is.
+// roomQuery asks where new catalogs go, which is hidden from an account without pg_read_all_settings, and what a catalog
+// takes.
+const roomQuery = `SELECT coalesce((SELECT setting FROM pg_settings WHERE name = 'data_directory'), ''),
+	current_setting('default_tablespace'),
+	coalesce((SELECT CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) END FROM pg_database WHERE datname = $1), 0)`
+
+// measure tells how much room a server has, if it runs on this host: PostgreSQL itself does not know. What a staging of an
+// earlier run takes is freed before the next one is made.
+func measure(ctx context.Context, conn *pgx.Conn, staging string, we account, s *database.Server) (freed int64, err error) {
+	var tablespace string
+	if err := conn.QueryRow(ctx, roomQuery, staging).Scan(&s.Data, &tablespace, &freed); err != nil {
+		return 0, err
+	}
+	switch {
+	case s.Data == "":
+		s.Unknown = "the account may not see where the server keeps its data: GRANT pg_read_all_settings TO " + ident(we.name) + ";"
+	case tablespace != "" && tablespace != "pg_default":
+		s.Unknown = "the server keeps its tables in the tablespace " + tablespace
+	default:
+		// What is behind the directory base, if anything else is, counts for who may look into the one above.
+		s.Free, err = database.LocalRoom(conn.PgConn().Conn(), s.Data+"/base", s.Data)
+		if err != nil {
+			s.Unknown = err.Error()
+		}
+	}
+	return freed, nil
+}
+
+// describe names a server.
 func describe(conn *pgx.Conn) database.Server {
 	version, _, _ := strings.Cut(conn.PgConn().ParameterStatus("server_version"), " ")
 	return database.Server{Product: "PostgreSQL", Version: version, Free: -1}

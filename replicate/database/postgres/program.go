@@ -257,18 +257,23 @@ func (p programs) largeObjects(ctx context.Context, from, to database.End, catal
 		return err
 	}
 	reads.Stdout, writes.Stdin = in, out
-	read := make(chan error)
+	var readErr error
+	ended, closed := make(chan struct{}), make(chan error, 1)
 	go func() {
-		err := run(ctx, reads)
-		read <- errors.Join(err, in.Close())
+		readErr = run(ctx, reads)
+		close(ended) // before the other one sees the end of its input
+		closed <- in.Close()
 	}()
-	err = errors.Join(run(ctx, writes), out.Close())
-	if err != nil {
-		cancel()
+	if err = errors.Join(run(ctx, writes), out.Close()); err != nil {
+		select {
+		case <-ended: // What it has failed of is why the other one has.
+			err = errors.Join(readErr, err)
+		default:
+			cancel()
+		}
 	}
-	readErr := <-read
-	if err == nil {
-		err = readErr
+	if closeErr := <-closed; err == nil {
+		err = errors.Join(readErr, closeErr)
 	}
 	if err != nil {
 		return fmt.Errorf("copy the large objects: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -153,6 +154,9 @@ func (Engine) Discard(ctx context.Context, p database.Pair) error {
 // drop drops a catalog and sends away who is in it. To drop none is no error.
 func drop(ctx context.Context, server *pgx.Conn, end database.End, name string) error {
 	if _, err := server.Exec(ctx, "DROP DATABASE IF EXISTS "+ident(name)+" WITH (FORCE)"); err != nil {
+		if strings.Contains(err.Error(), "checkpoint request failed") { // which is all that the server says
+			err = fmt.Errorf("%w: there may be no space left on its disk", err)
+		}
 		return at(end, "drop "+name, err)
 	}
 	return nil

@@ -112,6 +112,12 @@ func code(err error) int {
 // busy says whether a lock of somebody else stands in the way.
 func busy(err error) bool { return code(err)&0xff == codes.SQLITE_BUSY }
 
+// full says whether there was no room for something. A log's index for which there is none has an error of its own.
+func full(err error) bool {
+	c := code(err)
+	return c&0xff == codes.SQLITE_FULL || c == codes.SQLITE_IOERR_SHMSIZE
+}
+
 // cause prefers the reason for which a context ended to the error that came of it, and has a full disk say so.
 func cause(ctx context.Context, err error) error {
 	if err == nil {
@@ -120,7 +126,7 @@ func cause(ctx context.Context, err error) error {
 	if reason := context.Cause(ctx); reason != nil {
 		return reason
 	}
-	if code(err)&0xff == codes.SQLITE_FULL {
+	if full(err) {
 		return fmt.Errorf("no space left on the disk: %w", err)
 	}
 	return err

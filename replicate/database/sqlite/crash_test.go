@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -112,6 +113,9 @@ func (st *story) holds(catalog string) int {
 	}
 	if !slices.Contains(all, catalog) {
 		return -1
+	}
+	if _, err := os.Stat(st.s.file(st.p.Target, catalog)); errors.Is(err, fs.ErrNotExist) {
+		return -1 // A link to nothing, by which a run finds out whether it can make one, is nothing.
 	}
 	sum := dialect().Sum
 	rows, err := st.s.query(st.t.Context(), st.p.Target, catalog, sum.Query)

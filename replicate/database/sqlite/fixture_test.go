@@ -53,6 +53,8 @@ func (s *site) fixture(t *testing.T) enginetest.Fixture {
 		},
 		NoPasswords: true,
 		FullDisk:    s.fullDisk(t),
+		Fill:        fill,
+		NeedsRoom:   s.wal, // for the index of the log
 	}
 }
 
@@ -275,6 +277,28 @@ func (s *site) fullDisk(t *testing.T) func(t *testing.T) database.Pair {
 			t.Fatal(err)
 		}
 		return s.newPair(t, dir)
+	}
+}
+
+// fill takes what is left on the disk of a pair of fullDisk's.
+func fill(t *testing.T, p database.Pair) (free func()) {
+	t.Helper()
+	name := filepath.Join(p.Target.DSN, "filled")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for block := make([]byte, 4096); ; {
+		if _, err := f.Write(block); errors.Is(err, unix.ENOSPC) {
+			return func() {
+				if err := os.Remove(name); err != nil {
+					t.Error(err)
+				}
+			}
+		} else if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func probeBy(ctx context.Context, p database.Pair, r *database.Report, look func
 	if err != nil {
 		return &database.UnreachableError{Host: e.Host, Err: err}
 	}
-	r.Source = database.Server{Product: "SQLite", Version: version, Free: bytes}
+	r.Source = database.Server{Product: "SQLite", Version: version, Free: bytes, Data: place.dir}
 	if network(kind) {
 		found(r, false, "network-file-system", fmt.Sprintf("%s at %s is on a file system of the network, whose locks cannot be relied on", place.dir, e.Host),
 			"copy while the application rests, or have it write to a file of its own host")
@@ -127,11 +127,7 @@ func probeTarget(ctx context.Context, p database.Pair, r *database.Report) error
 	if err != nil {
 		return &database.UnreachableError{Host: e.Host, Err: err}
 	}
-	r.Target = database.Server{Product: "SQLite", Version: version, Free: bytes}
-	if bytes < r.Bytes {
-		found(r, true, "no-space", fmt.Sprintf("%s at %s has %d bytes free, the copy needs %d beside what is there", t.dir, e.Host, bytes, r.Bytes),
-			fmt.Sprintf("make room for %d bytes more", r.Bytes-bytes))
-	}
+	r.Target = database.Server{Product: "SQLite", Version: version, Free: bytes, Data: t.dir}
 	if network(kind) {
 		found(r, false, "network-file-system", fmt.Sprintf("%s at %s is on a file system of the network, whose locks cannot be relied on", t.dir, e.Host),
 			"stop the application before its database is replaced")
@@ -144,16 +140,33 @@ func probeTarget(ctx context.Context, p database.Pair, r *database.Report) error
 		found(r, true, "not-ours", err.Error(), "write the path of the database's file as the data source")
 		return nil
 	}
+	r.Problems = append(r.Problems, r.Room(p, t.taken(p.Names.Staging))...)
 	if !r.Standing.Live {
 		return nil
 	}
 	c, err := t.lookAt(ctx, p.Names.Live)
+	if full(err) {
+		return nil // which has been said
+	}
 	if err != nil {
 		return &database.UnreachableError{Host: e.Host, Err: err}
 	}
 	s, err := c.seal(ctx)
 	r.Standing.Writable = !s.sealed()
 	return at(e, "look at "+p.Names.Live, errors.Join(err, c.close()))
+}
+
+// taken is how much of the disk the file of a catalog takes, 0 if there is none.
+func (p *place) taken(catalog string) int64 {
+	name, err := p.points(catalog)
+	if err != nil || name == "" {
+		return 0
+	}
+	info, err := p.root.Stat(name)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // lookAt opens a catalog to read it.

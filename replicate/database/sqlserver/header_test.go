@@ -51,13 +51,13 @@ func TestMisfits(t *testing.T) {
 		bytes          int64
 		want           string
 	}{
-		"fits":                 {server{major: 15}, server{major: 16, free: -1}, gib, ""},
-		"older":                {server{major: 16}, server{major: 15, free: -1}, gib, "older-target"},
-		"small Express":        {server{major: 16}, server{major: 16, engineEdition: expressEdition, free: -1}, 11 * gib, "too-large"},
-		"Express of 2025":      {server{major: 16}, server{major: 17, engineEdition: expressEdition, free: -1}, 11 * gib, ""},
-		"too much for it":      {server{major: 16}, server{major: 17, engineEdition: expressEdition, free: -1}, 51 * gib, "too-large"},
-		"no room":              {server{major: 16}, server{major: 16, free: gib}, 2 * gib, "no-space"},
-		"room to the last bit": {server{major: 16}, server{major: 16, free: gib}, gib, ""},
+		"fits":            {server{major: 15}, server{major: 16, free: -1}, gib, ""},
+		"older":           {server{major: 16}, server{major: 15, free: -1}, gib, "older-target"},
+		"small Express":   {server{major: 16}, server{major: 16, engineEdition: expressEdition, free: -1}, 11 * gib, "too-large"},
+		"Express of 2025": {server{major: 16}, server{major: 17, engineEdition: expressEdition, free: -1}, 11 * gib, ""},
+		"too much for it": {server{major: 16}, server{major: 17, engineEdition: expressEdition, free: -1}, 51 * gib, "too-large"},
+		"no room":         {server{major: 16}, server{major: 16, free: gib}, 2 * gib, "no-space"},
+		"room":            {server{major: 16}, server{major: 16, free: 2 * gib}, gib, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -161,7 +161,7 @@ func (e *Engine) probeShelves(ctx context.Context, p database.Pair, report *data
 				Code: "no-backups", Blocks: true, Text: fmt.Sprintf("failoverd does not get at the backups of %s: %v", end.Host, err), Remedy: remedy,
 			})
 		case free < report.Bytes:
-			report.Problems = append(report.Problems, noSpace(end.Host, "its backups", free, report.Bytes, false))
+			report.Problems = append(report.Problems, noRoomForBackups(end.Host, free, report.Bytes))
 		}
 	}
 	if courier, travels := p.Source.Shelf.(database.Courier); travels {
@@ -185,12 +185,12 @@ func keeping(c database.Courier, p database.Pair, bytes int64) []database.Proble
 	return nil
 }
 
-// noSpace is a problem with room. For a backup it does not block: one that is compressed takes less than its database.
-func noSpace(host, what string, free, need int64, blocks bool) database.Problem {
+// noRoomForBackups does not block: a backup that is compressed takes less than its database.
+func noRoomForBackups(host string, free, need int64) database.Problem {
 	const mib = 1 << 20
 	return database.Problem{
-		Code: "no-space", Blocks: blocks,
-		Text:   fmt.Sprintf("%s has %d MiB free for %s, and the catalog takes %d MiB", host, free/mib, what, need/mib),
+		Code:   "no-space",
+		Text:   fmt.Sprintf("%s has %d MiB free for its backups, and the catalog takes %d MiB", host, free/mib, need/mib),
 		Remedy: fmt.Sprintf("make room for %d MiB more", (need-free+mib-1)/mib),
 	}
 }
@@ -224,10 +224,8 @@ func misfits(p database.Pair, source, target server, bytes int64) []database.Pro
 			Remedy: "install an edition without the limit, or a newer Express",
 		})
 	}
-	if target.free >= 0 && target.free < bytes {
-		problems = append(problems, noSpace(p.Target.Host, "its data", target.free, bytes, true))
-	}
-	return problems
+	r := database.Report{Target: target.product(), Bytes: bytes}
+	return append(problems, r.Room(p, 0)...)
 }
 
 // withoutKey lists the tables of the session's catalog that have no primary key.

@@ -85,5 +85,9 @@ func (s *session) freeSpace(ctx context.Context, found *server) error {
 
 // product is how a server is shown.
 func (f server) product() database.Server {
-	return database.Server{Product: "Microsoft SQL Server " + f.edition, Version: f.version, Free: f.free}
+	found := database.Server{Product: "Microsoft SQL Server " + f.edition, Version: f.version, Free: f.free}
+	if f.free < 0 {
+		found.Unknown = "the account may not ask: GRANT VIEW SERVER STATE TO " + name(f.login)
+	}
+	return found
 }
