@@ -161,7 +161,7 @@ func (e *Engine) probeShelves(ctx context.Context, p database.Pair, report *data
 				Code: "no-backups", Blocks: true, Text: fmt.Sprintf("failoverd does not get at the backups of %s: %v", end.Host, err), Remedy: remedy,
 			})
 		case free < report.Bytes:
-			report.Problems = append(report.Problems, noRoomForBackups(end.Host, free, report.Bytes))
+			report.Problems = append(report.Problems, noRoomForBackups(end.Host, "its backups", free, report.Bytes))
 		}
 	}
 	if courier, travels := p.Source.Shelf.(database.Courier); travels {
@@ -180,17 +180,17 @@ func keeping(c database.Courier, p database.Pair, bytes int64) []database.Proble
 			Remedy: "see that failoverd may write to " + directory,
 		}}
 	case free < bytes:
-		return []database.Problem{noSpace(p.Target.Host, "what comes of the backups of "+p.Source.Host+", in "+directory, free, bytes, false)}
+		return []database.Problem{noRoomForBackups(p.Target.Host, "what comes of the backups of "+p.Source.Host+", in "+directory, free, bytes)}
 	}
 	return nil
 }
 
 // noRoomForBackups does not block: a backup that is compressed takes less than its database.
-func noRoomForBackups(host string, free, need int64) database.Problem {
+func noRoomForBackups(host, what string, free, need int64) database.Problem {
 	const mib = 1 << 20
 	return database.Problem{
 		Code:   "no-space",
-		Text:   fmt.Sprintf("%s has %d MiB free for its backups, and the catalog takes %d MiB", host, free/mib, need/mib),
+		Text:   fmt.Sprintf("%s has %d MiB free for %s, and the catalog takes %d MiB", host, free/mib, what, need/mib),
 		Remedy: fmt.Sprintf("make room for %d MiB more", (need-free+mib-1)/mib),
 	}
 }
