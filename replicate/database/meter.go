@@ -58,9 +58,13 @@ func (m *Meter) tell() {
 	}
 }
 
-// Begin begins a phase of so many bytes; 0 is unknown.
+// Begin begins a phase of so many bytes; 0 is unknown. How the phase before ended is told, also if it took no time.
 func (m *Meter) Begin(phase string, total int64) {
 	m.mu.Lock()
+	if m.phase.Done > 0 {
+		m.phase.Rows = m.Rows.Load()
+		m.watch(m.phase)
+	}
 	m.phase = Progress{Phase: phase, Total: total}
 	m.mu.Unlock()
 	m.tell()

@@ -151,6 +151,26 @@ func (d *dirty) none() bool {
 	return len(d.paths) == 0 && d.inHand == 0
 }
 
+// unsettled lists the paths that wait to be looked at, and were not announced as open.
+func (d *dirty) unsettled() (list []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p, one := range d.paths {
+		if !one.told {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// waits says whether a path waits to be looked at, or may be being looked at.
+func (d *dirty) waits(p string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	one := d.paths[p]
+	return d.inHand > 0 || one != nil && !one.told
+}
+
 // putBack keeps a path for a later look, unless it has changed again meanwhile.
 func (d *dirty) putBack(p string, one dirt) {
 	d.mu.Lock()

@@ -171,7 +171,24 @@ func (x *index) othersOf(e *Entry) (others []string) {
 func (x *index) rename(from, to string) {
 	x.note(logItem{path: to, from: from})
 	x.move(from, to)
+	x.goneToo(from, to)
 	x.remove(from)
+}
+
+// goneToo says of what had gone below from that it is not below to either. A sink that does not know yet moves it along with
+// the rest; and that it had gone below from is not said any more once something new is there.
+func (x *index) goneToo(from, to string) {
+	var list []string
+	for p := range x.gone {
+		if at := to + p[min(len(from), len(p)):]; below(p, from) && x.entries[at] == nil {
+			list = append(list, at)
+		}
+	}
+	deepestFirst(list)
+	for _, p := range list {
+		x.gone[p] = x.head + 1
+		x.note(logItem{path: p})
+	}
 }
 
 // move announces at to what is at from, parents first.

@@ -87,8 +87,14 @@ func (l *look) scan(ctx context.Context) error {
 		}
 	}
 	l.problem(".", l.watches.problem())
+	unsettled := l.dirty.unsettled()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.scanned {
+		for _, p := range unsettled {
+			l.owed[p] = true
+		}
+	}
 	l.scanned = true
 	l.tell()
 	return nil

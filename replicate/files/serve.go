@@ -324,7 +324,7 @@ func (c *sender) announceBulk() (busy bool, err error) {
 	}
 	c.mu.Lock()
 	list, reached := c.index.since(c.bulk, c.bulkEnd, batch)
-	done := c.scanned && len(list) == 0 && c.live == c.index.head
+	done := c.scanned && len(list) == 0 && c.live == c.index.head && !c.owes()
 	c.mu.Unlock()
 	for i := range list {
 		if i > 0 && c.pace.wait(time.Now(), c.w.sent) > 0 {

@@ -44,7 +44,8 @@ type Source struct {
 
 	mu        sync.Mutex
 	index     *index
-	scanned   bool // everything was looked at once
+	scanned   bool            // everything was looked at once
+	owed      map[string]bool // what that has seen that had not come to rest
 	problems  map[string]string
 	acked     uint64
 	epoch     uint64            // the takeover epoch under which this host speaks
@@ -73,7 +74,7 @@ func OpenSource(o SourceOptions) (_ *Source, err error) {
 	}
 	s := &Source{
 		options: o, epoch: o.Epoch, keepEvery: usualKeepEvery, users: userNames(), groups: groupNames(), dirty: newDirty(o.Settle.Quiet),
-		problems: map[string]string{}, refused: map[string]string{}, changed: make(chan struct{}),
+		problems: map[string]string{}, refused: map[string]string{}, owed: map[string]bool{}, changed: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -253,6 +254,18 @@ func (s *Source) Status() (SourceStatus, <-chan struct{}) {
 		}
 	}
 	return v, changed
+}
+
+// owes says whether the first look at everything has seen something that has not come to rest since, and so is not in the
+// index. A listing does not end before: what it leaves out is taken for gone. The lock is held.
+func (s *Source) owes() bool {
+	for p := range s.owed {
+		if s.index.entries[p] == nil && s.dirty.waits(p) {
+			return true
+		}
+		delete(s.owed, p)
+	}
+	return false
 }
 
 // change is a channel that is closed at the next change.

@@ -255,6 +255,34 @@ func TestRenameIsOne(t *testing.T) {
 	}
 }
 
+// TestRenamedWithoutWhatHadGone: while the sink is away, something in a directory goes, the directory is renamed, and both are made
+// anew. What had gone is not left under the directory's new name.
+func TestRenamedWithoutWhatHadGone(t *testing.T) {
+	b := newBed(t)
+	b.write("a/x/f", []byte("x"))
+	b.write("a/y", []byte("y"))
+	b.start()
+	b.waitForCopy()
+	b.disconnect()
+	l := &look{Source: b.from}
+	knows := func(p string, want bool) {
+		t.Helper()
+		waitForSource(t, b.from, func(v SourceStatus) bool {
+			_, known := l.known(p)
+			return known == want && v.Dirty == 0
+		})
+	}
+	b.must(os.RemoveAll(b.in("a/x")))
+	knows("a/x", false)
+	b.must(os.Rename(b.in("a"), b.in("b")))
+	knows("b/y", true)
+	knows("a/y", false)
+	b.write("a/x/f", []byte("new"))
+	knows("a/x/f", true)
+	b.connect()
+	b.waitForCopy()
+}
+
 // TestChangedBlocks: of a large file that changed here and there, only that travels.
 func TestChangedBlocks(t *testing.T) {
 	b := newBed(t)
