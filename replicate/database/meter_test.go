@@ -18,7 +18,9 @@ func TestMeterTellsTheEnd(t *testing.T) {
 	m.Begin("indexes", 0)
 	m.Stop()
 	want := []Progress{
-		{Phase: "schema"}, {Phase: "data", Total: 100}, {Phase: "data", Object: "calls", Done: 100, Total: 100, Rows: 7},
+		{Phase: "schema"},
+		{Phase: "data", Total: 100},
+		{Phase: "data", Object: "calls", Done: 100, Total: 100, Rows: 7},
 		{Phase: "indexes", Rows: 7},
 	}
 	var without []Progress // what the beat may have told in between
