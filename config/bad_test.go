@@ -57,6 +57,8 @@ func readStory(t *testing.T, path string) story {
 	return s
 }
 
+// Each broken file of testdata/bad gives exactly the messages that are written beside it: where, what is wrong, and
+// what to write instead.
 func TestBadFilesGiveTheMessageThatAPersonNeeds(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.yaml")
 	if err != nil || len(files) < 60 {

@@ -231,6 +231,8 @@ func TestEveryKindOfOpenOperation(t *testing.T) {
 	}
 }
 
+// An address that is failoverd's by its mark, and that the journal knows nothing of, is dropped at the start; one of
+// somebody else is left alone.
 func TestStrays(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		stray, foreign := netip.MustParseAddr("192.168.11.77"), netip.MustParseAddr("192.168.11.78")
@@ -246,6 +248,8 @@ func TestStrays(t *testing.T) {
 	})
 }
 
+// The configuration has lost the server that is stood in for, or names other addresses: the daemon does not start
+// with it, and nothing is forgotten.
 func TestAConfigurationThatDoesNotDescribeWhatIsHeld(t *testing.T) {
 	tests := map[string]func(w *world){
 		"the server is gone": func(w *world) { w.conf.Servers = nil },

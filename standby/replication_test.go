@@ -268,6 +268,7 @@ func TestKilledWhileTakingBack(t *testing.T) {
 	}
 }
 
+// The primary dies while it is copied: the run is given up, and the takeover works on the copy before.
 func TestThePrimaryDiesInTheMiddle(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newCompany(t).start()

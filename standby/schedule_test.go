@@ -58,6 +58,7 @@ func slow(c config.Server) config.Server {
 	return c
 }
 
+// The daily run happens once a day, whatever becomes of the daemon meanwhile.
 func TestOneRunADay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, slow(replicated(primary("pbx", pbx))))

@@ -108,6 +108,7 @@ func TestTheStandbysOwnAnswerNeverCounts(t *testing.T) {
 	})
 }
 
+// The journal cannot be written: detection goes on, nothing is taken over, and that is shown.
 func TestWithoutAJournalNothingIsTakenOver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, primary("pbx", pbx)).start()
@@ -200,6 +201,8 @@ func TestTheEndOfATaskIsNotLostWithTheJournal(t *testing.T) {
 	})
 }
 
+// The journal cannot be written in the middle of a takeover: what was done is taken back, and the takeover is tried
+// again.
 func TestADiskThatFailsInTheMiddleOfATakeoverIsTriedAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, primary("pbx", pbx)).start()
@@ -225,6 +228,7 @@ func TestADiskThatFailsInTheMiddleOfATakeoverIsTriedAgain(t *testing.T) {
 	})
 }
 
+// Pings are silent and the address answers ARP: it is held, and taken over when that falls silent too.
 func TestAPrimaryThatAnswersARPIsNotTakenOver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, primary("pbx", pbx)).start()

@@ -34,6 +34,7 @@ func TestTheWatchAnnouncesAndAsks(t *testing.T) {
 	})
 }
 
+// Somebody removes a service address: it is put back and announced anew, and what cannot be put back is said.
 func TestTheWatchPutsBackWhatIsRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, w := standsIn(), newWire(t)
@@ -72,6 +73,7 @@ func TestTheWatchFindsWhatWasRemovedBefore(t *testing.T) {
 	})
 }
 
+// The link comes back, or the interface gets another MAC address: what is held is announced anew.
 func TestTheWatchAnnouncesAnewAfterAChangeOfTheLink(t *testing.T) {
 	tests := map[string]struct {
 		change []func(*host)

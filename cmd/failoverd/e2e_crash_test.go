@@ -53,6 +53,8 @@ const takeoverEdges = 3
 // drop; ended, and released.
 const releaseEdges = 3
 
+// The daemon is killed at every journalled edge of a release, before and after the edge is on disk, and started
+// again: the release was never ordered, or it is finished.
 func TestKilledAtEveryEdgeOfARelease(t *testing.T) {
 	for _, side := range []string{"before", "after"} {
 		for edge := 1; edge <= releaseEdges; edge++ {

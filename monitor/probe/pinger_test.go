@@ -46,6 +46,7 @@ func TestAnsweredAndMissed(t *testing.T) {
 	}
 }
 
+// An answer that comes after the time-out is late, and neither an answer nor a second miss.
 func TestLateAnswer(t *testing.T) {
 	w := lab.New(t)
 	standby, primary := w.Host("standby", "10.99.0.20/24"), w.Host("primary", "10.99.0.11/24")

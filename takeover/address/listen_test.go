@@ -62,6 +62,8 @@ func TestASegmentLivesThroughFlapsAndNonsense(t *testing.T) {
 	claim("10.99.0.104")
 }
 
+// The interface is taken away and made anew with another MAC address: meanwhile it is said that it is gone, and then who claims
+// an address there is heard again.
 func TestASegmentFollowsAnInterfaceMadeAnew(t *testing.T) {
 	t.Parallel()
 	w := newLAN(t)

@@ -219,6 +219,7 @@ func TestAnnouncementsMoveANeighboursCache(t *testing.T) {
 	}
 }
 
+// A neighbour that does not heed gratuitous ARP is asked something in the address's name, and learns it by that.
 func TestANeighbourThatIgnoresGratuitousARPIsIntroduced(t *testing.T) {
 	t.Parallel()
 	w := newLAN(t)

@@ -6,6 +6,8 @@ import (
 	"failoverd/replicate/database/enginetest"
 )
 
+// TestEngine runs the suite of all engines on files: probe, copy, verification, swap, rollback, to live, and every
+// trouble in each.
 func TestEngine(t *testing.T) {
 	for name, s := range map[string]*site{
 		"WAL, named by its file":             newSite(t, true, true),

@@ -137,6 +137,8 @@ func TestABackupThatFailsSaysWhy(t *testing.T) {
 	s.replicate()
 }
 
+// A server cuts the connection during backup, verification or restore: the copy fails, and the one in service stays
+// as it was.
 func TestAServerThatGoesAwayInTheMiddle(t *testing.T) {
 	for name, at := range map[string]func(*story) *tdstest.Server{
 		"BACKUP DATABASE":    func(s *story) *tdstest.Server { return s.there },
@@ -177,6 +179,7 @@ func TestAServerThatFallsSilent(t *testing.T) {
 	s.stands()
 }
 
+// A backup arrives torn: the copy fails before anything is restored, and the one in service stays.
 func TestATornBackupIsNotRestored(t *testing.T) {
 	s := tell(t)
 	s.replicate()
@@ -186,6 +189,8 @@ func TestATornBackupIsNotRestored(t *testing.T) {
 	s.stands(s.Names.Live)
 }
 
+// The password is changed after each of the logins of a copy: it fails with the server's own reason, and the one in
+// service stays.
 func TestAPasswordThatIsChangedInTheMiddle(t *testing.T) {
 	s := tell(t)
 	s.replicate()

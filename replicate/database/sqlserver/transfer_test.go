@@ -117,6 +117,7 @@ func (f forgetful) Open(ctx context.Context, file string) (io.ReadCloser, int64,
 	}{io.MultiReader(bytes.NewReader(first), r), r}, size, nil
 }
 
+// A backup is damaged on its way: its hash differs, and it is not taken.
 func TestWhatArrivedDamagedIsNotTaken(t *testing.T) {
 	r, to := journey(t, []byte("every bit counts"), nil)
 	r.Target.Shelf = forgetful{to}
