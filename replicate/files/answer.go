@@ -25,10 +25,24 @@ type answer struct {
 
 	entry Entry
 	f     *os.File
+
+	ahead   <-chan chunk // the next one, which is read while the one before travels; nil for none
+	buffers [2][]byte    // of the one that travels, and of the one that is read
+}
+
+// chunk is what comes next of a file, and how many bytes of it that is.
+type chunk struct {
+	frame frame
+	n     int64
+	err   error
 }
 
 // close closes the file.
 func (a *answer) close() {
+	if a.ahead != nil {
+		<-a.ahead
+		a.ahead = nil
+	}
 	if a.f != nil {
 		_ = a.f.Close()
 		a.f = nil
@@ -127,22 +141,50 @@ func (a *answer) hashes() (frame, error) {
 	return out, nil
 }
 
-// bytes is a frame of bytes, or of the zeros of a hole.
+// bytes is a frame of bytes, or of the zeros of a hole. It is good until the next call: what is in it is read over then.
 func (a *answer) bytes() (frame, error) {
+	if a.ahead == nil {
+		a.readAhead()
+	}
+	c := <-a.ahead
+	a.ahead = nil
+	if c.err != nil {
+		return nil, c.err
+	}
+	a.take(c.n)
+	if len(a.ranges) > 0 {
+		a.readAhead()
+	}
+	return c.frame, nil
+}
+
+// readAhead begins to read and hash what comes next.
+func (a *answer) readAhead() {
 	r := a.ranges[0]
+	if a.buffers[0] == nil {
+		a.buffers[0] = make([]byte, chunkSize)
+	}
+	b := a.buffers[0]
+	a.buffers[0], a.buffers[1] = a.buffers[1], b
+	next := make(chan chunk, 1)
+	a.ahead = next
+	go func() { next <- a.chunk(r, b) }()
+}
+
+// chunk reads the beginning of a range.
+func (a *answer) chunk(r span, buffer []byte) chunk {
 	if n := a.hole(r); n > 0 {
-		a.take(n)
-		return &holeFrame{ID: a.id, Offset: r.Offset, Length: n}, nil
+		return chunk{frame: &holeFrame{ID: a.id, Offset: r.Offset, Length: n}, n: n}
 	}
-	data := make([]byte, min(r.Length, chunkSize))
+	data := buffer[:min(r.Length, chunkSize)]
 	if err := a.read(data, r.Offset); err != nil {
-		return nil, err
+		return chunk{err: err}
 	}
-	a.take(int64(len(data)))
+	n := int64(len(data))
 	if allZero(data) {
-		return &holeFrame{ID: a.id, Offset: r.Offset, Length: int64(len(data))}, nil
+		return chunk{frame: &holeFrame{ID: a.id, Offset: r.Offset, Length: n}, n: n}
 	}
-	return &dataFrame{ID: a.id, Offset: r.Offset, Hash: sha256.Sum256(data), Data: data}, nil
+	return chunk{frame: &dataFrame{ID: a.id, Offset: r.Offset, Hash: sha256.Sum256(data), Data: data}, n: n}
 }
 
 // hole is how many bytes at the beginning of a range are a hole, as far as the file system tells.

@@ -180,9 +180,12 @@ func (e *encoder) entry(v *Entry) {
 	e.uint(v.Inode)
 	e.uint(v.Device)
 	hashed := v.Hash != [32]byte{}
-	e.flag(v.Check, v.Open, hashed)
+	e.flag(v.Check, v.Open, hashed, v.Attributes != "")
 	if hashed {
 		e.hash(&v.Hash)
+	}
+	if v.Attributes != "" {
+		e.string(v.Attributes)
 	}
 }
 
@@ -200,10 +203,13 @@ func (d *decoder) entry(v *Entry) {
 	v.Target = d.string(maxPath)
 	v.Inode = d.uint()
 	v.Device = d.uint()
-	var hashed bool
-	d.flag(&v.Check, &v.Open, &hashed)
+	var hashed, adorned bool
+	d.flag(&v.Check, &v.Open, &hashed, &adorned)
 	if hashed {
 		d.hash(&v.Hash)
+	}
+	if adorned {
+		v.Attributes = d.string(maxAttributes)
 	}
 	if d.err != nil {
 		return

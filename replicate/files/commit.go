@@ -198,6 +198,9 @@ func (r *receiver) done(c *change, out outcome, superseded bool) error {
 		if m := r.missing[e.Path]; m != nil && m.entry.Seq == e.Seq {
 			delete(r.missing, e.Path)
 		}
+		if out.plain != "" && !superseded && len(r.plain) < maxPlain {
+			r.plain[e.Path] = missing{entry: e, reason: out.plain, plain: true}
+		}
 		return nil
 	}
 	if c.does == doPut {
@@ -262,10 +265,17 @@ func (r *receiver) advance() {
 func (r *receiver) note() error {
 	if r.stale {
 		r.state.missing = r.state.missing[:0]
+		times := map[string]int64{}
 		for _, m := range r.missing {
 			// What came after the cursor is announced again.
 			if m.entry.Seq <= r.state.cursor {
+				m.above = r.target.timeAbove(m.entry.Path, times)
 				r.state.missing = append(r.state.missing, m.missing)
+			}
+		}
+		for _, m := range r.plain {
+			if m.entry.Seq <= r.state.cursor {
+				r.state.missing = append(r.state.missing, m)
 			}
 		}
 		if err := r.state.write(r.target.root); err != nil {

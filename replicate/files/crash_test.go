@@ -50,6 +50,7 @@ func crashChild(address, directory string) error {
 	if err != nil {
 		return err
 	}
+	s.target.reachEvery = 0 // each time that something has come
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return err

@@ -75,7 +75,7 @@ func (l *look) looked() {
 
 // one looks at a path that changed.
 func (l *look) one(p string, s stat, d dirt) (changed bool, err error) {
-	if s == (stat{}) {
+	if s.kind == 0 && s.irregular == "" {
 		_, known := l.known(p)
 		return known, l.gone(p)
 	}
@@ -155,7 +155,8 @@ func (l *look) moved(p string, s stat) (from string, err error) {
 	if s.kind == Directory {
 		l.watches.remove(from)
 	}
-	e := l.entryOf(p, s)
+	e, problem := l.entryOf(p, s)
+	l.problem(p, problem)
 	e.Check = l.unchecked(&old)
 	l.learn(func(x *index) {
 		x.rename(from, p)

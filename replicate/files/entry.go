@@ -50,6 +50,8 @@ type Entry struct {
 	Mode uint32
 	// Owner and Group are names, or numbers in decimal where the source knows no name.
 	Owner, Group string
+	// Attributes are the extended attributes, access control lists among them, as encodeAttributes has them. Links have none.
+	Attributes string
 	// Target is where a symbolic link points, as readlink(2) says it.
 	Target string
 	// Hash is the SHA-256 of the content; zero where it is not known. It is always there with content sent inline.
@@ -123,8 +125,11 @@ func (e *Entry) check() error {
 		return errors.New("the owner's name is too long")
 	case len(e.Target) > maxPath || strings.IndexByte(e.Target, 0) >= 0:
 		return errors.New("the link's target is too long, or holds a NUL")
+	case len(e.Attributes) > maxAttributes || e.Attributes != "" && e.Kind == Symlink:
+		return fmt.Errorf("a %v with extended attributes of %d bytes", e.Kind, len(e.Attributes))
 	case (e.Target != "") != (e.Kind == Symlink):
 		return fmt.Errorf("a %v with target %q", e.Kind, e.Target)
 	}
-	return nil
+	_, err := decodeAttributes(e.Attributes)
+	return err
 }

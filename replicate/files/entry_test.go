@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// Which paths are in a tree: what is absolute, climbs, is not clean, too long or failoverd's own is none.
 func TestCheckPath(t *testing.T) {
 	long := strings.Repeat("n", maxName)
 	for _, good := range []string{"a", "a/b", ".hidden", "...", "a b/c\nd", "\xff\xfe", "C:", `a\b`, long, "x/.failoverd"} {
@@ -26,7 +27,10 @@ func TestEntryCheck(t *testing.T) {
 	good := map[string]Entry{
 		"file":      {Path: "a", Kind: File, Size: 1, Mode: 0o7777},
 		"directory": {Path: "a", Kind: Directory, Mode: 0o755, Owner: "root"},
-		"link":      {Path: "a", Kind: Symlink, Target: "../../etc/passwd"},
+		"attributes": {Path: "a", Kind: File, Attributes: encodeAttributes([]attribute{
+			{capabilities, capable}, {accessList, encodeList([]grant{{tag: 1, rights: 7}, {tag: grantUser, rights: 4, name: "anna"}})}, {"user.a", "\x00"},
+		})},
+		"link": {Path: "a", Kind: Symlink, Target: "../../etc/passwd"},
 	}
 	for name, e := range good {
 		if err := e.check(); err != nil {
@@ -43,6 +47,9 @@ func TestEntryCheck(t *testing.T) {
 		"a link to nowhere":       {Path: "a", Kind: Symlink},
 		"a file with a target":    {Path: "a", Kind: File, Target: "b"},
 		"a target with NUL":       {Path: "a", Kind: Symlink, Target: "b\x00"},
+		"a link with attributes":  {Path: "a", Kind: Symlink, Target: "b", Attributes: encodeAttributes([]attribute{{"user.a", ""}})},
+		"a host's label":          {Path: "a", Kind: File, Attributes: encodeAttributes([]attribute{{"security.selinux", ""}})},
+		"endless attributes":      {Path: "a", Kind: File, Attributes: encodeAttributes([]attribute{{"user.a", strings.Repeat("x", maxAttributes)}})},
 		"an endless owner":        {Path: "a", Kind: File, Owner: strings.Repeat("o", maxOwner+1)},
 	}
 	for name, e := range bad {

@@ -45,6 +45,7 @@ type job struct {
 type fetcher struct {
 	target *target
 	send   func(frame) error
+	flush  func() error // sends what send has collected
 	jobs   map[uint64]*job
 	byPath map[string]*job
 	queue  []Entry // to be asked for
@@ -53,13 +54,16 @@ type fetcher struct {
 	large  int
 }
 
-func newFetcher(t *target, send func(frame) error) *fetcher {
-	return &fetcher{target: t, send: send, jobs: map[uint64]*job{}, byPath: map[string]*job{}}
+func newFetcher(t *target, send func(frame) error, flush func() error) *fetcher {
+	return &fetcher{target: t, send: send, flush: flush, jobs: map[uint64]*job{}, byPath: map[string]*job{}}
 }
 
 // close leaves parts where they are.
 func (f *fetcher) close() {
 	for _, j := range f.jobs {
+		if j.part != nil {
+			_ = j.part.reach(&j.entry) // or it is asked for again
+		}
 		j.release()
 	}
 }
@@ -149,7 +153,7 @@ func (f *fetcher) end(j *job) {
 
 // window begins the next window of a large file.
 func (f *fetcher) window(j *job) error {
-	from := j.part.done
+	from := j.part.come
 	j.end = min(from+window, j.entry.Size)
 	if j.comparing = j.old != nil && from < j.size; j.comparing {
 		j.hashed, j.wanted = from, nil
@@ -214,12 +218,9 @@ func (f *fetcher) blocks(b *blocksFrame) error {
 	return nil
 }
 
-// write puts bytes into the part; zeros are left out, and become a hole.
+// write puts bytes into the part.
 func (j *job) write(at int64, b []byte) error {
-	if allZero(b) {
-		return nil
-	}
-	if _, err := j.part.f.WriteAt(b, at); err != nil {
+	if err := j.part.write(at, b); err != nil {
 		return fmt.Errorf("stage %q: %w", j.entry.Path, err)
 	}
 	return nil
@@ -284,11 +285,21 @@ func (f *fetcher) finished(id uint64) (e *Entry, s staged, err error) {
 	case j.comparing && len(j.wanted) > 0:
 		return nil, s, f.want(j)
 	}
-	if err := j.part.reach(&j.entry, j.end); err != nil {
-		return nil, s, err
+	j.part.come = j.end
+	whole := j.end == j.entry.Size
+	if !whole {
+		// The source goes on while the disk is waited for.
+		if err := errors.Join(f.window(j), f.flush()); err != nil {
+			return nil, s, err
+		}
 	}
-	if j.end < j.entry.Size {
-		return nil, s, f.window(j)
+	if time.Since(j.part.reached) >= f.target.reachEvery {
+		if err := j.part.reach(&j.entry); err != nil {
+			return nil, s, err
+		}
+	}
+	if !whole {
+		return nil, s, nil
 	}
 	s, err = j.part.complete(&j.entry)
 	if err != nil {

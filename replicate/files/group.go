@@ -48,6 +48,7 @@ type outcome struct {
 	lacks   bool   // the content of entry is not there
 	refused string // why the copy cannot hold the entry
 	err     error  // why it could not be done now
+	plain   string // what attributes it has to do without, and why; otherwise it is done
 }
 
 // group carries changes out that become durable together. It belongs to one commit.
@@ -201,7 +202,32 @@ func (g *group) put(c *change) outcome {
 			g.files++
 		}
 	}
-	return failed(g.place(c.staged, fd, name, taken))
+	out := failed(g.place(c.staged, fd, name, taken))
+	out.plain = c.staged.problem
+	return out
+}
+
+// redress gives what is at a path the owner, attributes and mode of an entry, where they differ.
+func (g *group) redress(p string, e *Entry, s stat) (out outcome) {
+	uid, gid := g.ids(e, s.uid, s.gid)
+	owned := uid == s.uid && gid == s.gid
+	if !owned {
+		if err := g.root.Lchown(p, int(uid), int(gid)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return failed(err)
+		}
+	}
+	if s.kind == Symlink {
+		return outcome{}
+	}
+	fd, err := g.enter(path.Dir(p))
+	if err != nil {
+		return failed(err)
+	}
+	out.plain = g.adorn(attributed{fd: fd, name: path.Base(p)}, e.Attributes)
+	if !owned || s.mode != e.Mode {
+		out.err = g.root.Chmod(p, fileMode(e.Mode))
+	}
+	return out
 }
 
 // enter opens a directory, if it is not the one that is open already. It was looked at (see reach).
@@ -257,31 +283,31 @@ func (g *group) entry(e *Entry) outcome {
 		if !there || s.kind != File || s.size != e.Size || s.modTime != e.ModTime || e.Check {
 			return outcome{lacks: true}
 		}
-		return failed(g.redress(p, e, s))
+		return g.redress(p, e, s)
 	case e.Kind == Directory:
-		return failed(g.directory(e, s, there))
+		return g.directory(e, s, there)
 	}
 	return failed(g.link(e, s, there))
 }
 
 // directory makes a directory, or gives the one that is there its owner, mode and time.
-func (g *group) directory(e *Entry, s stat, there bool) error {
+func (g *group) directory(e *Entry, s stat, there bool) outcome {
 	if there && s.kind != Directory {
 		if err := g.discard(e.Path, s); err != nil {
-			return err
+			return failed(err)
 		}
 		there = false
 	}
 	if !there {
 		if err := g.touch(path.Dir(e.Path)); err != nil {
-			return err
+			return failed(err)
 		}
 		if err := g.root.Mkdir(e.Path, 0o700); err != nil {
-			return err
+			return failed(err)
 		}
 		var err error
 		if s, err = g.lstat(e.Path); err != nil {
-			return err
+			return failed(err)
 		}
 	}
 	g.real[e.Path] = true
@@ -292,7 +318,7 @@ func (g *group) directory(e *Entry, s stat, there bool) error {
 // link makes a symbolic link, beside its place first: under its name there is never nothing.
 func (g *group) link(e *Entry, s stat, there bool) error {
 	if there && s.kind == Symlink && s.target == e.Target {
-		if err := g.redress(e.Path, e, s); err != nil {
+		if err := g.redress(e.Path, e, s).err; err != nil {
 			return err
 		}
 		return g.setTime(e.Path, e.ModTime)
@@ -320,7 +346,7 @@ func (g *group) link(e *Entry, s stat, there bool) error {
 	}
 	made, err := g.lstat(staged)
 	if err == nil {
-		err = g.redress(staged, e, made)
+		err = g.redress(staged, e, made).err
 	}
 	if err == nil {
 		err = g.setTime(staged, e.ModTime)

@@ -17,18 +17,22 @@ type look struct {
 	*Source
 }
 
-// entryOf is an entry from what the file system says.
-func (l *look) entryOf(p string, s stat) Entry {
-	return Entry{
-		Path: p, Kind: s.kind, Size: s.size, ModTime: s.modTime, Change: s.change, Mode: s.mode,
-		Owner: l.users.name(s.uid), Group: l.groups.name(s.gid), Target: s.target, Inode: s.inode, Device: s.device,
+// entryOf is an entry from what the file system says. The problem is what is left out of it, and why.
+func (l *look) entryOf(p string, s stat) (e Entry, problem string) {
+	attributes, problem := l.announced(s.attributes)
+	if problem == "" {
+		problem = s.unread
 	}
+	return Entry{
+		Attributes: attributes, Path: p, Kind: s.kind, Size: s.size, ModTime: s.modTime, Change: s.change, Mode: s.mode,
+		Owner: l.users.name(s.uid), Group: l.groups.name(s.gid), Target: s.target, Inode: s.inode, Device: s.device,
+	}, problem
 }
 
 // alike says whether two entries announce the same.
 func alike(a, b *Entry) bool {
 	return a.Kind == b.Kind && a.Size == b.Size && a.ModTime == b.ModTime && a.Mode == b.Mode && a.Owner == b.Owner &&
-		a.Group == b.Group && a.Target == b.Target && a.Inode == b.Inode
+		a.Group == b.Group && a.Target == b.Target && a.Attributes == b.Attributes && a.Inode == b.Inode
 }
 
 // known is the entry of a path.
@@ -184,7 +188,8 @@ func (l *look) refresh(dir string) {
 	if err != nil || s.kind != Directory {
 		return
 	}
-	e := l.entryOf(dir, s)
+	e, problem := l.entryOf(dir, s)
+	l.problem(dir, problem)
 	l.learn(func(x *index) {
 		if x.entries[dir] != nil {
 			x.put(e, false)
@@ -240,7 +245,7 @@ func (l *look) at(p string, s stat, d dirt) bool {
 		}
 		return known
 	}
-	e := l.entryOf(p, s)
+	e, problem := l.entryOf(p, s)
 	same := known && alike(&old, &e) && !old.Open && !d.force
 	if same && (s.kind != File || old.Change == e.Change) {
 		return false
@@ -261,7 +266,7 @@ func (l *look) at(p string, s stat, d dirt) bool {
 	// With equal size and time, only a comparison tells.
 	touched := d.written && old.Size == e.Size && old.ModTime == e.ModTime && old.Change != e.Change && old.Mode == e.Mode
 	e.Check = known && old.Kind == File && (old.Open || touched || l.unchecked(&old))
-	l.problem(p, "")
+	l.problem(p, problem)
 	if known && old.Kind == Directory && (e.Kind != Directory || old.Inode != e.Inode) {
 		// Another one under the same name: the watches are those of the old one.
 		l.watches.remove(p)

@@ -14,6 +14,12 @@ type names struct {
 	lookID   func(name string) (string, error)
 }
 
+// owners are the users and groups of this host.
+type owners struct{ users, groups *names }
+
+// hostOwners knows nobody yet.
+func hostOwners() owners { return owners{users: userNames(), groups: groupNames()} }
+
 // userNames knows the users of this host.
 func userNames() *names {
 	return &names{

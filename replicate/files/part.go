@@ -22,6 +22,10 @@ type part struct {
 	f      *os.File
 	done   int64 // so many bytes from the beginning are there and durable
 	noted  bool  // whether the note is worth writing: a file that is being written has no version
+
+	come    int64     // so many bytes from the beginning are there, and are those of the announced version
+	begun   int64     // up to here the disk has been told to write
+	reached time.Time // when done was
 }
 
 const (
@@ -29,6 +33,10 @@ const (
 	noteSuffix = ".note"
 	// keepParts is how long a part waits for the rest of it.
 	keepParts = 7 * 24 * time.Hour
+	// reachEvery is how often what has come of a part is made durable: to wait for the disk more often costs more.
+	reachEvery = time.Second
+	// ahead is after how many bytes the disk is told to begin, so that there is little to wait for in the end.
+	ahead = 8 << 20
 )
 
 // partName is the name on the stage for a path.
@@ -60,7 +68,24 @@ func (t *target) openPart(e *Entry) (_ *part, err error) {
 	if err := errors.Join(p.f.Truncate(p.done), p.f.Truncate(e.Size)); err != nil {
 		return nil, errors.Join(err, p.f.Close())
 	}
+	p.come, p.begun, p.reached = p.done, p.done, time.Now()
 	return p, nil
+}
+
+// write puts bytes into the part; zeros are left out, and become a hole. They come in the order of their offsets.
+func (p *part) write(at int64, b []byte) error {
+	if allZero(b) {
+		return nil
+	}
+	if _, err := p.f.WriteAt(b, at); err != nil {
+		return err
+	}
+	if n := at + int64(len(b)) - p.begun; n >= ahead {
+		// Only a beginning: what is durable is what fdatasync says. A file system that cannot do it has nothing to begin.
+		_ = unix.SyncFileRange(int(p.f.Fd()), p.begun, n, unix.SYNC_FILE_RANGE_WRITE)
+		p.begun += n
+	}
+	return nil
 }
 
 // readNote says how much of the version that an entry says has come; zero if the note is of another one, or damaged.
@@ -90,18 +115,21 @@ func sameVersion(a, b *Entry) bool {
 		a.Inode == b.Inode && !a.Open && !b.Open
 }
 
-// reach makes the first done bytes durable, and notes it.
-func (p *part) reach(e *Entry, done int64) error {
+// reach makes what has come durable, and notes it.
+func (p *part) reach(e *Entry) error {
+	if p.done == p.come {
+		return nil
+	}
 	if err := unix.Fdatasync(int(p.f.Fd())); err != nil {
 		return fmt.Errorf("sync a part: %w", err)
 	}
-	p.done = done
+	p.done, p.reached = p.come, time.Now()
 	if !p.noted {
 		return nil
 	}
 	var enc encoder
 	enc.entry(e)
-	enc.int(done)
+	enc.int(p.done)
 	// The note need not be durable: one that a crash takes away costs bytes. It must not be torn, which its hash shows.
 	f, err := p.target.stage.OpenFile(p.name+noteSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -113,14 +141,15 @@ func (p *part) reach(e *Entry, done int64) error {
 
 // complete takes the part off: under a new name on the stage it is a staged file like others.
 func (p *part) complete(e *Entry) (staged, error) {
-	if err := p.target.dress(int(p.f.Fd()), e); err != nil {
+	problem, err := p.target.dress(int(p.f.Fd()), e)
+	if err != nil {
 		return staged{}, err
 	}
 	if err := p.f.Close(); err != nil {
 		return staged{}, err
 	}
 	p.target.last++
-	s := staged{name: fmt.Sprintf("n%d", p.target.last)}
+	s := staged{name: fmt.Sprintf("n%d", p.target.last), problem: problem}
 	if err := p.target.stage.Rename(p.name, s.name); err != nil {
 		return staged{}, err
 	}

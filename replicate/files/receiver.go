@@ -39,14 +39,15 @@ type receiver struct {
 	loose   bool    // what was carried out since the last sync may not be durable
 
 	listing   bool
-	announced map[string]bool   // since listing
-	missing   map[string]*lack  // what was announced and is not there
-	held      map[string]bool   // deletions that wait to be confirmed
-	stuck     map[string]string // deletions that failed, and why
-	folded    map[string]string // where case does not count: the name that is there, by its folded form
-	suspect   bool              // the root may be another one: nothing is deleted unasked
-	cursor    uint64            // the last one that came
-	acked     uint64            // the last one that was sent
+	announced map[string]bool    // since listing
+	missing   map[string]*lack   // what was announced and is not there
+	plain     map[string]missing // what is there without some of its attributes
+	held      map[string]bool    // deletions that wait to be confirmed
+	stuck     map[string]string  // deletions that failed, and why
+	folded    map[string]string  // where case does not count: the name that is there, by its folded form
+	suspect   bool               // the root may be another one: nothing is deleted unasked
+	cursor    uint64             // the last one that came
+	acked     uint64             // the last one that was sent
 	ackedAt   time.Time
 	lacked    uint64         // how much was lacking then
 	stale     bool           // the state on disk is older than the one in memory
@@ -64,9 +65,9 @@ type lack struct {
 
 func newReceiver(s *Sink, w *wire) *receiver {
 	r := &receiver{
-		Sink: s, w: w, begun: time.Now(), missing: map[string]*lack{}, held: map[string]bool{}, stuck: map[string]string{}, pending: map[string]int{},
+		Sink: s, w: w, begun: time.Now(), missing: map[string]*lack{}, plain: map[string]missing{}, held: map[string]bool{}, stuck: map[string]string{}, pending: map[string]int{},
 	}
-	r.fetcher = newFetcher(s.target, w.write)
+	r.fetcher = newFetcher(s.target, w.write, w.flush)
 	return r
 }
 
@@ -157,7 +158,14 @@ func (r *receiver) greet(frames <-chan frame) (ok bool, err error) {
 		r.stale = true
 	}
 	for _, m := range r.state.missing {
+		if m.plain {
+			r.plain[m.entry.Path] = m
+			continue
+		}
 		r.missing[m.entry.Path] = &lack{missing: m}
+		if err := r.target.mendAbove(&m); err != nil {
+			return false, err
+		}
 		if !m.final {
 			r.add(change{does: doEntry, entry: m.entry})
 		}
@@ -228,6 +236,7 @@ func (r *receiver) take(f frame) error {
 	case *listingFrame:
 		r.listing, r.announced = true, map[string]bool{}
 		clear(r.missing)
+		clear(r.plain)
 		clear(r.held)
 		r.show(func(v *SinkStatus) { v.Listing = true })
 	case *entryFrame:
@@ -306,6 +315,7 @@ func (r *receiver) announce(p string, isDir bool) error {
 func (r *receiver) void(p string) {
 	r.fetcher.forget(p)
 	delete(r.missing, p)
+	delete(r.plain, p)
 	delete(r.held, p)
 	delete(r.stuck, p)
 }
@@ -346,6 +356,11 @@ func (r *receiver) tell() {
 	v := SinkStatus{Missing: len(r.missing), Held: len(r.held)}
 	for p, m := range r.missing {
 		if m.reason != "" && len(v.Failed) < 100 {
+			v.Failed = append(v.Failed, Problem{Path: p, Reason: m.reason})
+		}
+	}
+	for p, m := range r.plain {
+		if len(v.Failed) < 100 {
 			v.Failed = append(v.Failed, Problem{Path: p, Reason: m.reason})
 		}
 	}

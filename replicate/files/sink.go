@@ -75,7 +75,12 @@ func (s *Sink) open() error {
 		return fmt.Errorf("sweep the stage: %w", err)
 	}
 	s.show(func(v *SinkStatus) {
-		v.Cursor, v.Files, v.Missing = s.state.cursor, s.state.files, len(s.state.missing)
+		v.Cursor, v.Files = s.state.cursor, s.state.files
+		for i := range s.state.missing {
+			if !s.state.missing[i].plain {
+				v.Missing++
+			}
+		}
 	})
 	return s.target.prune(time.Now(), s.options.Retention)
 }
@@ -136,7 +141,7 @@ type SinkStatus struct {
 	Head      uint64    // the number of the source's last change, as far as it has said
 	Files     uint64    // of the copy
 	Missing   int       // paths that were announced and whose content is not there yet
-	Failed    []Problem // those of them for which there is a reason, the first hundred
+	Failed    []Problem // those of them for which there is a reason, and what could not be made whole, the first hundred
 	Held      int       // deletions that wait to be confirmed
 	Received  uint64    // bytes of the conversation so far, as they travelled
 	Source    string    // what keeps the source from knowing its tree whole

@@ -341,6 +341,36 @@ func TestSinkResumes(t *testing.T) {
 	_ = c.hangUp()
 }
 
+// TestSinkMendsTheTimeAbove: a sink was killed when it had put a file that was missing into its directory, and had not put the
+// directory's time back. Nobody announces the directory again.
+func TestSinkMendsTheTimeAbove(t *testing.T) {
+	s := openCopy(t, nil)
+	c := talkTo(t, s, nil)
+	content := noise("big", inlineSize+1)
+	c.hear(kindResume)
+	c.say(&listingFrame{}, &entryFrame{Entry: Entry{Seq: 1, Path: "d", Kind: Directory, ModTime: 12345678900, Mode: 0o755}},
+		&entryFrame{Entry: Entry{Seq: 2, Path: "d/big", Kind: File, Size: int64(len(content)), ModTime: 3, Change: 4, Inode: 5, Mode: 0o600}},
+		&listedFrame{}, &cursorFrame{Seq: 1 << 20, Idle: true})
+	c.hear(kindWant)
+	c.settle(1 << 21)
+	_ = c.hangUp()
+	if err := os.WriteFile(s.at("d/big"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(s.at("d/big"), time.Time{}, time.Unix(0, 3)); err != nil {
+		t.Fatal(err)
+	}
+	c = talkTo(t, s, nil)
+	c.hear(kindResume)
+	c.settle(1 << 22)
+	if info, err := os.Stat(s.at("d")); err != nil || info.ModTime().UnixNano() != 12345678900 {
+		t.Errorf("the directory is of %v, %v", info.ModTime().UnixNano(), err)
+	}
+	if v, _ := s.Status(); v.Missing != 0 {
+		t.Errorf("%d are missing", v.Missing)
+	}
+}
+
 // TestSinkCase: of two names that are one where case does not count, the first stays and the other is listed.
 func TestSinkCase(t *testing.T) {
 	s := openCopy(t, func(o *SinkOptions) { o.Rules = rulesOf(t, nil, nil, true) })

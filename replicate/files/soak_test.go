@@ -183,7 +183,7 @@ func (s *soak) equal() {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(2 * time.Minute); ; <-tick.C {
-		diff := s.differences()
+		diff := s.differences(adorned...)
 		if diff == "" {
 			return
 		}

@@ -38,9 +38,8 @@ type Source struct {
 	marked  bool
 	watches *watches
 	watcher *fsnotify.Watcher // nil where nothing is watched
-	users   *names
-	groups  *names
-	dirty   *dirty
+	owners
+	dirty *dirty
 
 	mu        sync.Mutex
 	index     *index
@@ -73,7 +72,7 @@ func OpenSource(o SourceOptions) (_ *Source, err error) {
 		return nil, err
 	}
 	s := &Source{
-		options: o, epoch: o.Epoch, keepEvery: usualKeepEvery, users: userNames(), groups: groupNames(), dirty: newDirty(o.Settle.Quiet),
+		options: o, epoch: o.Epoch, keepEvery: usualKeepEvery, owners: hostOwners(), dirty: newDirty(o.Settle.Quiet),
 		problems: map[string]string{}, refused: map[string]string{}, owed: map[string]bool{}, changed: make(chan struct{}),
 	}
 	defer func() {

@@ -17,6 +17,8 @@ import (
 type staged struct {
 	name string // on the stage; empty if it has none
 	fd   int    // of a file without a name
+	// problem is what attributes it has to do without, and why.
+	problem string
 }
 
 // maxUnnamed is how many files without a name may wait: each is an open descriptor.
@@ -51,7 +53,7 @@ func (t *target) stageFile(e *Entry, data []byte) (staged, error) {
 		return s, err
 	}
 	if err = writeAll(fd, data); err == nil {
-		err = t.dress(fd, e)
+		s.problem, err = t.dress(fd, e)
 	}
 	if s.name != "" {
 		err = errors.Join(err, unix.Close(fd))

@@ -14,7 +14,7 @@ import (
 // stateFile is where the sink remembers, below the root of its tree.
 const (
 	stateFile    = Private + "/state"
-	stateVersion = 2
+	stateVersion = 3
 	// maxState bounds the file; the list of what is missing is bounded by maxMissing.
 	maxState = 64 << 20
 )
@@ -22,6 +22,9 @@ const (
 // maxMissing is how many paths may be known to be missing beside a cursor. While there are more, the cursor stands
 // still, and the source announces again after an interruption whatever it announced since.
 const maxMissing = 4096
+
+// maxPlain is how many paths are remembered that are there without some of their attributes: enough to see why.
+const maxPlain = 1000
 
 // state is what a sink must know after a crash.
 type state struct {
@@ -41,6 +44,10 @@ type missing struct {
 	entry  Entry
 	reason string // why; empty while it is on its way
 	final  bool   // refused: trying again does not help
+	plain  bool   // it is there, without some of its attributes
+	// above is the modification time of the directory that it lies in, zero if that is not there: who is killed between putting
+	// it there and putting the time back has nobody else to learn it from.
+	above int64
 }
 
 // encode is the state as bytes, the hash of everything at the end.
@@ -62,7 +69,8 @@ func (s *state) encode() []byte {
 	for i := range s.missing {
 		e.entry(&s.missing[i].entry)
 		e.text(s.missing[i].reason)
-		e.flag(s.missing[i].final)
+		e.flag(s.missing[i].final, s.missing[i].plain)
+		e.int(s.missing[i].above)
 	}
 	return sealed(e.b)
 }
@@ -75,8 +83,9 @@ func decodeState(b []byte) (state, error) {
 		return s, err
 	}
 	d := decoder{b: b}
-	if v := d.uint(); d.err == nil && v != stateVersion {
-		return s, fmt.Errorf("it is of version %d, not %d", v, stateVersion)
+	version := d.uint()
+	if d.err == nil && version != 2 && version != stateVersion {
+		return s, fmt.Errorf("it is of version %d, not %d", version, stateVersion)
 	}
 	d.uuid(&s.source)
 	d.flag(&s.marked)
@@ -91,7 +100,10 @@ func decodeState(b []byte) (state, error) {
 		var m missing
 		d.entry(&m.entry)
 		m.reason = d.string(maxText)
-		d.flag(&m.final)
+		d.flag(&m.final, &m.plain)
+		if version > 2 {
+			m.above = d.int()
+		}
 		s.missing = append(s.missing, m)
 	}
 	if d.err == nil && len(d.b) > 0 {

@@ -21,15 +21,16 @@ const (
 // target is the tree of a sink. Everything that it does goes through an os.Root, so that no name and no symbolic link
 // leads out of the directory, whoever put it there and when.
 type target struct {
-	root          *os.Root
-	stage         *os.Root // the directory stageDir
-	stageDir      *os.File // the same, for what names nothing below it
-	stageFd       int      // of stageDir
-	top           *os.File // the directory of root, for what concerns the whole file system
-	users, groups *names
-	last          uint64 // number of the last staged file
-	unnamed       bool   // files without a name are possible here, as far as is known
-	waiting       int    // how many of them there are
+	root     *os.Root
+	stage    *os.Root // the directory stageDir
+	stageDir *os.File // the same, for what names nothing below it
+	stageFd  int      // of stageDir
+	top      *os.File // the directory of root, for what concerns the whole file system
+	owners
+	last       uint64        // number of the last staged file
+	reachEvery time.Duration // how often what has come of a part is made durable
+	unnamed    bool          // files without a name are possible here, as far as is known
+	waiting    int           // how many of them there are
 }
 
 // openTarget opens the directory of a copy, and makes it and failoverd's own directories in it where they are missing.
@@ -37,7 +38,7 @@ func openTarget(directory string) (_ *target, err error) {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return nil, err
 	}
-	t := &target{users: userNames(), groups: groupNames(), unnamed: true}
+	t := &target{owners: hostOwners(), unnamed: true, reachEvery: reachEvery}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.close())
@@ -110,26 +111,28 @@ func statOfSys(st *syscall.Stat_t) stat {
 	return s
 }
 
-// dress gives an open file the owner, mode and time of an entry; the owner only where this host knows him and lets us.
-func (t *target) dress(fd int, e *Entry) error {
+// dress gives an open file the owner, attributes, mode and time of an entry; the owner only where this host knows him and lets
+// us. The problem is what attributes it has to do without, and why.
+func (t *target) dress(fd int, e *Entry) (problem string, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return fmt.Errorf("stat: %w", err)
+		return "", fmt.Errorf("stat: %w", err)
 	}
 	if uid, gid := t.ids(e, st.Uid, st.Gid); uid != st.Uid || gid != st.Gid {
 		if err := unix.Fchown(fd, int(uid), int(gid)); err != nil && !errors.Is(err, unix.EPERM) {
-			return fmt.Errorf("set the owner: %w", err)
+			return "", fmt.Errorf("set the owner: %w", err)
 		}
 	}
-	// After the owner: a change of owner takes the set-user-ID bit away.
+	// After the owner: a change of owner takes the set-user-ID bit away, and capabilities.
+	problem = t.adorn(attributed{fd: fd}, e.Attributes)
 	if err := unix.Fchmod(fd, e.Mode); err != nil {
-		return fmt.Errorf("set the mode: %w", err)
+		return "", fmt.Errorf("set the mode: %w", err)
 	}
 	when := unix.NsecToTimespec(e.ModTime)
 	if err := unix.UtimesNanoAt(fd, "", []unix.Timespec{when, when}, unix.AT_EMPTY_PATH); err != nil {
-		return fmt.Errorf("set the time: %w", err)
+		return "", fmt.Errorf("set the time: %w", err)
 	}
-	return nil
+	return problem, nil
 }
 
 // ids are the numbers of an entry's owner and group, or those given where this host does not know them.
@@ -141,21 +144,6 @@ func (t *target) ids(e *Entry, uid, gid uint32) (uint32, uint32) {
 		gid = id
 	}
 	return uid, gid
-}
-
-// redress gives what is at a path the owner and mode of an entry, where they differ.
-func (t *target) redress(p string, e *Entry, s stat) error {
-	uid, gid := t.ids(e, s.uid, s.gid)
-	owned := uid == s.uid && gid == s.gid
-	if !owned {
-		if err := t.root.Lchown(p, int(uid), int(gid)); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-	}
-	if s.kind != Symlink && (!owned || s.mode != e.Mode) {
-		return t.root.Chmod(p, fileMode(e.Mode))
-	}
-	return nil
 }
 
 // fileMode is chmod(2)'s bits as package os has them.
@@ -179,6 +167,36 @@ func (t *target) setTime(p string, modTime int64) error {
 	when := unix.NsecToTimespec(modTime)
 	if err := unix.UtimesNanoAt(int(d.Fd()), path.Base(p), []unix.Timespec{when, when}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return &fs.PathError{Op: "set the time of", Path: p, Err: err}
+	}
+	return nil
+}
+
+// timeAbove is the modification time of the directory that a path lies in; zero if it is not there, or the root, whose time is
+// the standby's own. known remembers those that were asked for.
+func (t *target) timeAbove(p string, known map[string]int64) int64 {
+	dir := path.Dir(p)
+	if dir == "." {
+		return 0
+	}
+	at, ok := known[dir]
+	if !ok {
+		if s, err := t.lstat(dir); err == nil && s.kind == Directory {
+			at = s.modTime
+		}
+		known[dir] = at
+	}
+	return at
+}
+
+// mendAbove puts the time of a directory back, which whoever was killed when he put something there could not do any more. If
+// the directory has changed since, that is announced again.
+func (t *target) mendAbove(m *missing) error {
+	dir := path.Dir(m.entry.Path)
+	if m.above == 0 || t.timeAbove(m.entry.Path, map[string]int64{}) == m.above {
+		return nil
+	}
+	if err := t.setTime(dir, m.above); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

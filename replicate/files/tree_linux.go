@@ -94,8 +94,8 @@ func (t *tree) lstat(p string) (stat, error) {
 	}
 	defer func() { _ = unix.Close(fd) }()
 	s, err := statOf(fd, "", p)
-	if err == nil && s.kind == Symlink {
-		s.target, err = readLink(fd, "", p)
+	if err == nil {
+		err = s.more(attributed{fd: fd, held: true}, p)
 	}
 	return s, err
 }
@@ -115,8 +115,8 @@ func (t *tree) list(p string, each func(name string, s stat, err error)) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
-			if err == nil && s.kind == Symlink {
-				s.target, err = readLink(fd, name, path.Join(p, name))
+			if err == nil {
+				err = s.more(attributed{fd: fd, name: name}, path.Join(p, name))
 			}
 			each(name, s, err)
 		}
@@ -138,6 +138,8 @@ type stat struct {
 	links                 uint64
 	mode, uid, gid        uint32
 	target                string
+	attributes            []attribute // of files and directories of a source's tree
+	unread                string      // what of them could not be read, and why
 }
 
 // statOf looks at a name in an open directory, or at the descriptor itself if the name is empty.
@@ -176,6 +178,21 @@ func (s *stat) setKind(mode uint32, size int64) {
 	default:
 		s.irregular = "a device"
 	}
+}
+
+// more adds what takes a further question: where a link points, and the attributes of everything else that is copied.
+func (s *stat) more(a attributed, shown string) (err error) {
+	switch s.kind {
+	case Symlink:
+		s.target, err = readLink(a.fd, a.name, shown)
+	case File, Directory:
+		var problem error
+		if s.attributes, problem = a.read(); problem != nil {
+			s.unread = problem.Error()
+		}
+	case Gone:
+	}
+	return err
 }
 
 func readLink(fd int, name, shown string) (string, error) {

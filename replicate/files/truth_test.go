@@ -34,7 +34,7 @@ func TestTruth(t *testing.T) {
 				if b.stop == nil {
 					b.connect()
 				}
-				b.waitForCopy()
+				b.waitForCopy(adorned...)
 			}
 		})
 	}
@@ -105,7 +105,7 @@ func (u *unruly) step() {
 		u.open(file, os.O_CREATE, func(*os.File) {})
 	}
 	inside := dir != u.src
-	switch u.r.IntN(20) {
+	switch u.r.IntN(22) {
 	case 0, 1, 2, 3:
 		u.open(u.fresh(), os.O_CREATE|os.O_TRUNC, func(f *os.File) { _, _ = f.Write(u.some()) })
 	case 4:
@@ -156,11 +156,30 @@ func (u *unruly) step() {
 			u.must(unix.Munmap(m))
 		})
 		u.scan()
+	case 20, 21:
+		u.adorn(file)
+		if inside {
+			u.adorn(dir)
+		}
 	case 19:
 		if other := u.any(true); inside && other != u.src && !strings.HasPrefix(dir+"/", other+"/") &&
 			!strings.HasPrefix(other+"/", dir+"/") {
 			_ = unix.Renameat2(unix.AT_FDCWD, dir, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
 		}
+	}
+}
+
+// adorn changes the attributes of a path.
+func (u *unruly) adorn(p string) {
+	name := fmt.Sprint("user.n", u.r.IntN(3))
+	value := string(noise(name, u.r.IntN(200)))
+	if u.r.IntN(3) == 0 {
+		name, value = accessList, listFor(u.r.Uint32N(9)+1000)
+	}
+	if u.r.IntN(3) == 0 {
+		_ = unix.Lremovexattr(p, name)
+	} else {
+		_ = unix.Lsetxattr(p, name, []byte(value), 0)
 	}
 }
 

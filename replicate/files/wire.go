@@ -42,7 +42,7 @@ import (
 //     it is announced too, after it: To and everything below by entry (without content: size and time match what was
 //     moved), From and everything below as gone. A hint not taken costs only bytes.
 //   - entry of a file comes without content. If the sink has the file with the same Size and ModTime and Check is not
-//     set, it has the content and takes over mode and owner. Otherwise it lacks the content and asks for it when it
+//     set, it has the content and takes over mode, owner and extended attributes. Otherwise it lacks the content and asks for it when it
 //     likes (want, wantBlocks); until it has it, what it had before stays in place.
 //   - file is an entry with its content (at most inlineSize bytes), Hash set; it is applied without asking. Unasked, its ID
 //     is zero; as the answer to a want it carries that ID.
@@ -114,7 +114,7 @@ import (
 // Limits of the conversation.
 const (
 	// wireVersion is the version of the conversation that both sides must speak.
-	wireVersion = 1
+	wireVersion = 2
 	// inlineSize is the largest content that travels with its announcement.
 	inlineSize = 64 << 10
 	// chunkSize is the largest number of bytes of content in a data frame.

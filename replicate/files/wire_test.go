@@ -35,6 +35,7 @@ func everyFrame() []frame {
 	entry := Entry{
 		Seq: 7, Path: "a/b\xff", Kind: File, Size: int64(len(text)), ModTime: -3, Change: 1 << 60, Mode: 0o4755,
 		Owner: "root", Group: "1000", Hash: sha256.Sum256(text), Inode: 99, Device: 1 << 63, Check: true, Open: true,
+		Attributes: encodeAttributes([]attribute{{accessList, encodeList([]grant{{tag: 1, rights: 7}})}, {"user.a", "\x00"}}),
 	}
 	link := Entry{Seq: 8, Path: "l", Kind: Symlink, Target: "../x", Mode: 0o777}
 	return []frame{
