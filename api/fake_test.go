@@ -234,7 +234,8 @@ func (f *fakeStandby) Explain(_ context.Context, server string) (status.Explanat
 }
 
 func (f *fakeStandby) Reload(ctx context.Context, o status.Order) (status.Reloaded, error) {
-	return status.Reloaded{Changed: []string{"alerts.email"}}, f.take(ctx, "reload", "", "", o)
+	added := status.Uncopied{Server: "CRM", Catalogs: []string{"calls"}, Next: "failoverd replicate from-live CRM"}
+	return status.Reloaded{Changed: []string{"alerts.email"}, Uncopied: []status.Uncopied{added}}, f.take(ctx, "reload", "", "", o)
 }
 
 func (f *fakeStandby) TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error) {

@@ -99,7 +99,7 @@ func TestOrdersReachTheStandby(t *testing.T) {
 		}, given{What: "preview", Target: "CRM", Kind: "release", Order: status.Order{By: by}}},
 		{"reload", func(ctx context.Context, c *Client) error {
 			r, err := c.Reload(ctx, "new mail server")
-			return firstError(err, wantEqual(strings.Join(r.Changed, " "), "alerts.email"))
+			return firstError(err, wantEqual(strings.Join(r.Changed, " "), "alerts.email"), wantEqual(r.Uncopied[0].Next, "failoverd replicate from-live CRM"))
 		}, given{What: "reload", Target: "", Kind: "", Order: status.Order{By: by, Reason: "new mail server"}}},
 		{"test alert", func(ctx context.Context, c *Client) error {
 			m, err := c.TestAlert(ctx, "")

@@ -60,6 +60,42 @@ func copyRow(server, catalog string, c replicate.Copy) journal.Copy {
 	return journal.Copy{Server: server, Catalog: catalog, Body: body}
 }
 
+// firstCopy is the command that makes the first copy of a server's databases.
+func firstCopy(server string) string { return "failoverd replicate from-live " + server }
+
+// uncopied lists the catalogs of which no copy was ever completed.
+func uncopied(catalogs []replicate.Catalog, copies map[string]replicate.Copy) []string {
+	var names []string
+	for _, c := range catalogs {
+		if copies[c.Name].Last == nil {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// uncopied are the servers whose first copy is yet to be ordered.
+func (s *Standby) uncopied() []status.Uncopied {
+	list := []status.Uncopied{}
+	for _, name := range s.order {
+		v := s.servers[name]
+		if catalogs := uncopied(v.catalogs, v.copies); len(catalogs) > 0 && v.job == nil {
+			list = append(list, status.Uncopied{Server: name, Catalogs: catalogs, Next: firstCopy(name)})
+		}
+	}
+	return list
+}
+
+// offer says in the history that catalogs were added which are not copied yet.
+func (t *turn) offer(v *server, catalogs []string) {
+	name := v.config.Name
+	t.note(journal.Event{
+		Kind: "replication.offered", Severity: "info", Server: name, Actor: actor(automatic("schedule")),
+		Message: fmt.Sprintf("%s: there is no copy of %s yet; copy now: %s", name, strings.Join(catalogs, ", "), firstCopy(name)),
+		Reason:  "what was added is not copied before its first daily run, and until then a takeover would have no data",
+	}, false)
+}
+
 // data is what the decision looks at: whether there is a copy of every catalog, and how old the oldest is.
 func (s *server) data(now time.Time) monitor.Data {
 	d := monitor.Data{Replicated: len(s.catalogs) > 0, Complete: true, Note: "no database is replicated for this server"}

@@ -56,6 +56,7 @@ func (s *Standby) Reload(ctx context.Context, o status.Order) (status.Reloaded, 
 			out.Notices = append(out.Notices, n.String())
 		}
 		t.replace(next)
+		out.Uncopied = s.uncopied()
 		s.reload = reload{loaded: t.now, needsRestart: restart}
 		t.note(journal.Event{
 			Kind: "config.reloaded", Severity: "info", Actor: actor(o.By),

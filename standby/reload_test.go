@@ -55,6 +55,50 @@ func TestReload(t *testing.T) {
 	})
 }
 
+// The first copy of a server that was added is offered, in the history once, and at each reload until it was made.
+func TestTheFirstCopyIsOffered(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, primary("crm", crm)).start()
+		w.pass(5 * time.Second)
+		w.fills(1)
+		w.returns(pbx)
+		w.with(primary("crm", crm), replicated(primary("pbx", pbx)))
+		reloads := func(want ...status.Uncopied) {
+			t.Helper()
+			got, err := w.s.Reload(t.Context(), by("a server was added"))
+			if diff := cmp.Diff(append([]status.Uncopied{}, want...), got.Uncopied); diff != "" || err != nil {
+				t.Errorf("offered (-want +got):\n%s%v", diff, err)
+			}
+		}
+		offer := status.Uncopied{Server: "pbx", Catalogs: []string{"calls", "users"}, Next: "failoverd replicate from-live pbx"}
+		reloads(offer)
+		w.pass(time.Minute)
+		reloads(offer)
+		w.pass(time.Minute)
+		if n := w.happened("replication.offered"); n != 1 {
+			t.Errorf("it is in the history %d times", n)
+		}
+		if v := w.of("pbx"); v.Next != offer.Next {
+			t.Errorf("the command that helps is %q: %s", v.Next, v.Summary)
+		}
+		open := w.engine.Shut("copy")
+		r, err := w.s.Replicate(t.Context(), "pbx", status.FromLive, by("first copy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		reloads() // It is on its way.
+		open()
+		w.endOf(r.ID)
+		w.pass(time.Minute)
+		reloads()
+		w.stands(1, 0)
+		if v := w.of("pbx"); v.Next != "" {
+			t.Errorf("the command that helps is %q: %s", v.Next, v.Summary)
+		}
+	})
+}
+
 func TestReloadIsAllOrNothing(t *testing.T) {
 	tests := map[string]struct {
 		next func(w *world)

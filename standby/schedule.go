@@ -78,8 +78,10 @@ func catalogsDue(due []dueRun) []replicate.Catalog {
 	return list
 }
 
-// due lists the catalogs whose daily run is due, and why. A catalog that is seen for the first time is noted.
+// due lists the catalogs whose daily run is due, and why. A catalog that is seen for the first time is noted,
+// and its first copy offered.
 func (t *turn) due(v *server) (list []dueRun, reason string) {
+	var added []string
 	for i, c := range v.catalogs {
 		d := daily(v.config.Databases[i])
 		known := v.copies[c.Name]
@@ -89,6 +91,9 @@ func (t *turn) due(v *server) (list []dueRun, reason string) {
 				known = d.Joined(known, t.now)
 			}
 			t.keep(v, c.Name, known)
+			if known.Last == nil {
+				added = append(added, c.Name)
+			}
 		}
 		if d == nil {
 			continue
@@ -104,6 +109,9 @@ func (t *turn) due(v *server) (list []dueRun, reason string) {
 				reason = fmt.Sprintf("made up for: the run of %s was missed", day)
 			}
 		}
+	}
+	if len(added) > 0 {
+		t.offer(v, added)
 	}
 	return list, reason
 }

@@ -3,6 +3,7 @@ package standby
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"failoverd/monitor"
 	"failoverd/replicate/trees"
@@ -53,6 +54,8 @@ func (v *sight) sentence() (summary, next string) {
 		return "suspect: a probe fails, or nothing could be asked", "failoverd show " + name
 	case f.LastAnswer.IsZero():
 		return "not asked yet", ""
+	case v.replication == "" && len(uncopied(v.catalogs, v.copies)) > 0:
+		return "the primary serves; there is no copy of " + strings.Join(uncopied(v.catalogs, v.copies), ", ") + " yet", firstCopy(name)
 	}
 	return "the primary serves", ""
 }

@@ -92,9 +92,17 @@ type Fact struct {
 
 // Reloaded is what came of reading the configuration again.
 type Reloaded struct {
-	Changed      []string `json:"changed"`
-	NeedsRestart []string `json:"needs_restart"`
-	Notices      []string `json:"notices"`
+	Changed      []string   `json:"changed"`
+	NeedsRestart []string   `json:"needs_restart"`
+	Notices      []string   `json:"notices"`
+	Uncopied     []Uncopied `json:"uncopied" nullable:"false" doc:"Servers with databases of which there is no copy: the first copy is offered"`
+}
+
+// Uncopied is a server with databases of which there is no copy: a takeover would have no data for it.
+type Uncopied struct {
+	Server   string   `json:"server"`
+	Catalogs []string `json:"catalogs" nullable:"false" doc:"Those that were never copied completely"`
+	Next     string   `json:"next" doc:"The command that copies them now"`
 }
 
 // TestMail is what came of a test alert.

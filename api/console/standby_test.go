@@ -380,7 +380,7 @@ func (s *standby) Explain(context.Context, string) (status.Explanation, error) {
 }
 
 func (s *standby) Reload(context.Context, status.Order) (status.Reloaded, error) {
-	return status.Reloaded{}, nil
+	return status.Reloaded{Uncopied: []status.Uncopied{}}, nil
 }
 
 func (s *standby) TestAlert(ctx context.Context, _ status.Order) ([]status.TestMail, error) {

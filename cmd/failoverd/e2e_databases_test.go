@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 
 	"failoverd/internal/dbserver"
-	"failoverd/internal/lab"
 	"failoverd/internal/site"
 	"failoverd/internal/tdstest"
 )
@@ -35,6 +35,9 @@ type databases interface {
 	// die and back are what happens to the primary's server with its host.
 	die() error
 	back() error
+	// quiet waits until nothing of a daemon that was killed is at work at one of the two any more: a server comes to the
+	// end of the statement that it was given, and one of a swap's sends away who is in a catalog.
+	quiet(t *testing.T, end hostEnd)
 }
 
 // hostEnd is one of the two hosts.
@@ -91,23 +94,29 @@ func (f mountedFiles) named(t *testing.T, end hostEnd, prefix string) []string {
 func (f mountedFiles) die() error  { return os.Rename(f.mount, f.mount+".gone") }
 func (f mountedFiles) back() error { return os.Rename(f.mount+".gone", f.mount) }
 
+// quiet has nothing to wait for: what a process has open goes with it.
+func (f mountedFiles) quiet(*testing.T, hostEnd) {}
+
 // network are two database servers, each behind the address of its host in the lab.
 type network struct {
+	company       *company
 	engine        string
 	dsn           func(address, catalog string) string // as the configuration has it
 	connect       func(address, catalog string) (driver, dsn string)
-	admin         string // a catalog that is always there
-	list          string // the query that lists the catalogs
-	host          *lab.Host
+	admin         string    // a catalog that is always there
+	list          string    // the query that lists the catalogs
+	sessions      string    // the query that counts the daemon's sessions
 	servers       [2]string // where they listen on the machine
 	more          [2]string // what else the configuration says of each
+	crash         func() error
+	restart       func(context.Context) error // of the primary's server, after a crash
 	relay, second *site.Relay
 	port          string
 }
 
 func newNetwork(t *testing.T, c *company, n *network) databases {
 	t.Helper()
-	n.host = c.PBX.Host
+	n.company = c
 	ok(t, n.back())
 	var err error
 	n.second, err = site.NewRelay(c.Standby, "127.0.0.1:"+n.port, n.servers[secondary])
@@ -120,7 +129,8 @@ func newPostgres(t *testing.T, c *company) databases {
 	t.Helper()
 	n := &network{
 		engine: "postgres", port: "5432", admin: "postgres", list: "SELECT datname FROM pg_database",
-		dsn: func(address, catalog string) string { return "postgres://postgres@" + address + "/" + catalog },
+		sessions: "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'failoverd'",
+		dsn:      func(address, catalog string) string { return "postgres://postgres@" + address + "/" + catalog },
 		connect: func(address, catalog string) (string, string) {
 			return "pgx", "postgres://postgres@" + address + "/" + url.PathEscape(catalog) + "?sslmode=disable"
 		},
@@ -130,6 +140,9 @@ func newPostgres(t *testing.T, c *company) databases {
 		ok(t, err)
 		t.Cleanup(func() { ok(t, s.Kill()) })
 		n.servers[i] = s.Address()
+		if hostEnd(i) == primary {
+			n.crash, n.restart = s.Kill, s.Start
+		}
 	}
 	return newNetwork(t, c, n)
 }
@@ -139,6 +152,7 @@ func newMariaDB(t *testing.T, c *company) databases {
 	address := func(address, catalog string) string { return "root@tcp(" + address + ")/" + catalog }
 	n := &network{
 		engine: "mysql", port: "3306", dsn: address, list: "SHOW DATABASES",
+		sessions: "SELECT count(*) FROM information_schema.PROCESSLIST WHERE USER = 'root' AND ID <> CONNECTION_ID()",
 		connect: func(at, catalog string) (string, string) {
 			o, err := mysql.ParseDSN(address(at, catalog))
 			ok(t, err)
@@ -150,6 +164,9 @@ func newMariaDB(t *testing.T, c *company) databases {
 		ok(t, err)
 		t.Cleanup(func() { ok(t, s.Kill()) })
 		n.servers[i] = s.Address()
+		if hostEnd(i) == primary {
+			n.crash, n.restart = s.Kill, s.Start
+		}
 	}
 	return newNetwork(t, c, n)
 }
@@ -166,6 +183,7 @@ func newSQLServers(t *testing.T, c *company, pbx *tdstest.Server, backups string
 	t.Helper()
 	n := &network{
 		engine: "sqlserver", port: "1433", admin: "master", list: "SELECT name FROM sys.databases",
+		sessions: "SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE program_name LIKE N'failoverd%'",
 		dsn: func(address, catalog string) string {
 			return "sqlserver://fo@" + address + "/" + strings.TrimPrefix(catalog, "master") + "?encrypt=disable"
 		},
@@ -238,8 +256,19 @@ func (n *network) die() error {
 
 func (n *network) back() error {
 	var err error
-	n.relay, err = site.NewRelay(n.host, net.JoinHostPort(site.PBXAddress, n.port), n.servers[primary])
+	n.relay, err = site.NewRelay(n.company.PBX.Host, net.JoinHostPort(site.PBXAddress, n.port), n.servers[primary])
 	return err
+}
+
+func (n *network) quiet(t *testing.T, end hostEnd) {
+	t.Helper()
+	db := n.at(t, end, n.admin)
+	n.company.eventually("the daemon's sessions to have ended", func() bool {
+		var sessions int
+		ok(t, db.QueryRowContext(t.Context(), n.sessions).Scan(&sessions))
+		return sessions == 0
+	})
+	ok(t, db.Close())
 }
 
 // open opens a catalog with one connection at a time, so that nothing of it is left behind.

@@ -108,6 +108,30 @@ func TestReload(t *testing.T) {
 	c.assertHeld(site.PBXAddress, true)
 }
 
+// A server gets a database: the first copy of it is offered, by the reload and by the status, until it was made.
+func TestTheFirstCopyIsOffered(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	d := newFiles(t, c)
+	execute(t, d.at(t, primary, "calls"), "CREATE TABLE calls (id INTEGER PRIMARY KEY, who TEXT NOT NULL)", "INSERT INTO calls VALUES (1, 'anna')")
+	ok(t, c.Configure(site.Options{Binary: c.Binary(), Interval: 100 * time.Millisecond, PBX: d.config()}))
+	const offer = "failoverd replicate from-live pbx"
+	contains(t, c.cli(exitDone, "reload"), "there is no copy of calls", offer)
+	c.eventually("the offer to be in the history", func() bool {
+		_, offered := c.happened("pbx", "replication.offered")
+		return offered
+	})
+	contains(t, c.cli(exitAttention, "status"), "never copied", offer)
+	contains(t, c.cli(exitDone, "show", "pbx"), "there is no copy of calls yet", offer)
+	c.cli(exitDone, "replicate", "from-live", "pbx", "--yes")
+	if out := c.cli(exitDone, "reload"); strings.Contains(out, offer) {
+		t.Errorf("it is offered again:\n%s", out)
+	}
+	if got := rows(t, d.at(t, secondary, "pbx_calls")); got != "1 anna" {
+		t.Errorf("the copy has %q", got)
+	}
+}
+
 // While the mail server is away nothing is lost: the mails come when it is back,
 // and say that they are late.
 func TestMailServerDown(t *testing.T) {

@@ -4,70 +4,99 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"failoverd/status"
 )
 
-// copyEdges is how many durable records a replication of one catalog has, what is remembered before each statement that
-// cannot be taken back among them.
-const copyEdges = 6
-
-// The daemon is killed at every journalled edge of a replication, before and after the edge is on disk, and started
-// again: the copy is the one before or the new one, and nothing of what was begun is left.
+// The daemon is killed at every journalled edge of a replication from live, what is remembered before each statement
+// that cannot be taken back among them, and started again. It finishes it, or takes it back, and says which: the copy
+// before is in service, or the new one with the one before kept, and nothing is left of what was begun.
 func TestKilledAtEveryEdgeOfAReplication(t *testing.T) {
-	for _, side := range []string{"before", "after"} {
-		for edge := 1; edge <= copyEdges; edge++ {
-			t.Run(fmt.Sprintf("%s edge %d", side, edge), func(t *testing.T) {
-				c, d := copiedTwiceUntilKilled(t, fmt.Sprintf("%s=%d %s", killAt, edge, side))
-				c.awaitDeath()
-				c.launch()
-				c.waitServer("pbx", "through with it", func(v status.Server) bool { return v.Replication == "" && v.Activity == "idle" })
-				const old, new = "1 anna, 2 bert", "1 anna, 2 bert, 3 carl"
-				if got := rows(t, d.at(t, secondary, "pbx_calls")); got != old && got != new {
-					t.Errorf("the copy has %q", got)
-				}
-				if left, err := filepath.Glob(filepath.Join(c.Dir, "copies", "*__new*")); err != nil || len(left) > 0 {
-					t.Errorf("left lying: %q, %v", left, err)
-				}
+	for name, engine := range everyEngine() {
+		t.Run(name, func(t *testing.T) {
+			c, d := newCalls(t, engine)
+			c.start()
+			next, said := 3, 0
+			var had, now string
+			// copied has the copy be as the primary is, and the primary go on.
+			copied := func() {
 				c.cli(exitDone, "replicate", "from-live", "pbx", "--yes")
-				if got := rows(t, d.at(t, secondary, "pbx_calls")); got != new {
-					t.Errorf("the next copy has %q", got)
+				had = rows(t, d.at(t, secondary, "pbx_calls"))
+				if want := rows(t, d.at(t, primary, "calls")); had != want {
+					t.Errorf("the copy has %q, want %q", had, want)
+				}
+				execute(t, d.at(t, primary, "calls"), fmt.Sprintf("INSERT INTO calls VALUES (%d, 'more')", next))
+				next++
+				now = rows(t, d.at(t, primary, "calls"))
+			}
+			copied()
+			copied()
+			ok(t, c.daemon.Stop())
+
+			finished, back := 0, 0
+			c.atEveryEdge(6, func() bool {
+				before := c.waitState("pbx", "OK", "standing by").Copies[0].Attempt.Operation
+				c.cliOrDeath("replicate", "from-live", "pbx", "--yes", "--no-wait")
+				return c.killedBefore("the replication", func(v status.Server) bool {
+					return v.Replication == "" && v.Copies[0].Attempt.Operation != before
+				})
+			}, func(e edge) {
+				v := c.settled()
+				d.quiet(t, secondary)
+				got, standing := rows(t, d.at(t, secondary, "pbx_calls")), d.named(t, secondary, "pbx_calls")
+				n, what := c.examined(status.FromLive)
+				ordered := e != edge{1, "before"} // Otherwise the order was not on disk: it was never given.
+				switch got {
+				case now:
+					if n > said {
+						finished++
+					}
+					if n > said && !strings.Contains(what, "is finished") || !v.Copies[0].Attempt.OK {
+						t.Errorf("%v: it is finished, and %q was said; the attempt is %+v", e, what, v.Copies[0].Attempt)
+					}
+					if kept := rows(t, d.at(t, secondary, "pbx_calls__prev")); kept != had {
+						t.Errorf("%v: the copy that is kept has %q, want %q", e, kept, had)
+					}
+				case had:
+					back++
+					if n == said && ordered || n > said && !strings.Contains(what, "is taken back") {
+						t.Errorf("%v: it is taken back, and %q was said", e, what)
+					}
+					if v.Copies[0].Attempt.OK == ordered {
+						t.Errorf("%v: it is taken back, and the attempt is %+v", e, v.Copies[0].Attempt)
+					}
+				default:
+					t.Errorf("%v: the copy has %q; it had %q, and the primary has %q", e, got, had, now)
+				}
+				if n > said+1 {
+					t.Errorf("%v: what became of it was said %d times", e, n-said)
+				}
+				said = n
+				if rows := int64(strings.Count(got, ",") + 1); v.Copies[0].Rows != rows {
+					t.Errorf("%v: the copy has %d rows, and is shown with %d", e, rows, v.Copies[0].Rows)
+				}
+				if slices.Contains(standing, "pbx_calls__new") || len(standing) > 2 {
+					t.Errorf("%v: left at the standby: %q", e, standing)
+				}
+				copied()
+				if standing := d.named(t, secondary, "pbx_calls"); !slices.Equal(standing, []string{"pbx_calls", "pbx_calls__prev"}) {
+					t.Errorf("%v: after the next copy there is %q", e, standing)
 				}
 				// The copy in service and the one before it, and nothing from the runs that were killed.
-				if files := regular(t, filepath.Join(c.Dir, "copies")); len(files) != 2 {
-					t.Errorf("the directory of the copies has %q", files)
+				if f, is := d.(mountedFiles); is {
+					if files := regular(t, f.copies); len(files) != 2 {
+						t.Errorf("%v: the directory of the copies has %q", e, files)
+					}
 				}
 			})
-		}
+			if finished == 0 || back == 0 {
+				t.Errorf("finished after a start %d times, taken back %d times", finished, back)
+			}
+		})
 	}
-	t.Run("no edge was forgotten", func(t *testing.T) {
-		c, _ := copiedTwiceUntilKilled(t, fmt.Sprintf("%s=%d after", killAt, copyEdges+1))
-		c.waitServer("pbx", "copied", func(v status.Server) bool { return copiedOnce(v) && v.Copies[0].Rows == 3 })
-		select {
-		case <-c.daemon.Exited():
-			t.Fatal("a replication has an edge more than copyEdges")
-		default:
-		}
-		// The next edge is the next replication's first: it kills.
-		c.cliOrDeath("replicate", "from-live", "pbx", "--yes", "--no-wait")
-		c.awaitDeath()
-	})
-}
-
-// copiedTwiceUntilKilled is a company whose pbx has a copy, and a second replication under way with a daemon that kills
-// itself as it is told.
-func copiedTwiceUntilKilled(t *testing.T, env string) (*company, databases) {
-	t.Helper()
-	c, d := newCalls(t, newFiles)
-	c.start()
-	c.cli(exitDone, "replicate", "from-live", "pbx", "--yes")
-	ok(t, c.daemon.Stop())
-	execute(t, d.at(t, primary, "calls"), "INSERT INTO calls VALUES (3, 'carl')")
-	c.start(env)
-	c.cliOrDeath("replicate", "from-live", "pbx", "--yes", "--no-wait")
-	return c, d
 }
 
 // regular are the files of a directory that are no links.
@@ -77,7 +106,7 @@ func regular(t *testing.T, dir string) []string {
 	ok(t, err)
 	var files []string
 	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".db") {
+		if e.Type().IsRegular() && filepath.Ext(e.Name()) == ".db" {
 			files = append(files, e.Name())
 		}
 	}

@@ -14,7 +14,10 @@ func (p *program) reloadCommand() *cobra.Command {
 		Short: "Have the daemon read its configuration again",
 		Long: `The daemon reads its configuration again: all of it or nothing. With any error the
 old one stays in force, the errors are shown, and the exit code is 1. What takes
-effect only after a restart is named. Nothing that runs is interrupted.`,
+effect only after a restart is named. Nothing that runs is interrupted.
+
+A server that was added is not copied before its first daily run; as long as there
+is no copy of its databases, the command that makes the first one is named.`,
 		Example: `  failoverd config check && failoverd reload`,
 		Args:    names("", 0, 0),
 	}
@@ -42,6 +45,9 @@ effect only after a restart is named. Nothing that runs is interrupted.`,
 		}
 		for _, n := range done.Notices {
 			line(p.out, "Notice: %s", n)
+		}
+		for _, u := range done.Uncopied {
+			line(p.out, "%s: there is no copy of %s, so a takeover would have no data. Copy now: %s", u.Server, joined(u.Catalogs), u.Next)
 		}
 		return nil
 	})

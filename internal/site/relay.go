@@ -19,6 +19,7 @@ type Relay struct {
 
 	mu   sync.Mutex
 	open map[net.Conn]struct{}
+	left int64 // bytes that the server may still say; as many as it likes if that is negative
 }
 
 // NewRelay listens at an address of the host and passes on what comes to another one of the machine.
@@ -28,7 +29,7 @@ func NewRelay(h *lab.Host, at, to string) (*Relay, error) {
 		return nil, err
 	}
 	ctx, end := context.WithCancel(context.Background())
-	r := &Relay{listener: listener, to: to, end: end, open: map[net.Conn]struct{}{}}
+	r := &Relay{listener: listener, to: to, end: end, open: map[net.Conn]struct{}{}, left: -1}
 	r.ended.Go(func() { r.accept(ctx) })
 	return r, nil
 }
@@ -60,9 +61,45 @@ func (r *Relay) pass(ctx context.Context, client net.Conn) {
 		_, _ = io.Copy(server, client)
 		_ = server.Close()
 	})
-	_, _ = io.Copy(client, server)
+	_, _ = io.Copy(valve{ctx, r, client}, server)
 	_ = client.Close()
 	up.Wait()
+}
+
+// Stall passes so many bytes more of what the server says, to all who are connected together, and then nothing until
+// Close: the server does not answer any more, and nobody hangs up.
+func (r *Relay) Stall(after int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = after
+}
+
+// pours takes as many bytes as may pass.
+func (r *Relay) pours(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.left < 0 {
+		return n
+	}
+	n = int(min(int64(n), r.left))
+	r.left -= int64(n)
+	return n
+}
+
+// valve is the way to a client, on which not everything may pass.
+type valve struct {
+	ctx context.Context
+	r   *Relay
+	to  net.Conn
+}
+
+func (v valve) Write(b []byte) (int, error) {
+	n, err := v.to.Write(b[:v.r.pours(len(b))])
+	if err == nil && n < len(b) {
+		<-v.ctx.Done()
+		err = context.Cause(v.ctx)
+	}
+	return n, err
 }
 
 // remember keeps connections that Close is to end, and reports false if it has begun to.

@@ -226,6 +226,10 @@ func (x *execution) checkDatabase(st statement) error {
 	if _, err := os.Stat(d.data()); err != nil {
 		return fault(5120, 16, "Unable to open the physical file \"%s\". Operating system error 2.", d.data())
 	}
+	if x.server.isFull(dataVolume) { // It checks a snapshot of the database, and sorts in tempdb.
+		return noAllocation("tempdb").then(fault(8921, 16, "Check terminated. A failure was detected while collecting facts. "+
+			"Possibly tempdb out of space or a system table is inconsistent. Check previous errors."))
+	}
 	x.aim(d)
 	db := x.server.openFile(d.data())
 	defer db.Close()

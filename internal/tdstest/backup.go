@@ -199,7 +199,7 @@ func (x *execution) copySet(snapshot string, out *os.File, h backupHead, o media
 // roomFor refuses to write beyond what the volume of the backups holds.
 func (x *execution) roomFor(disk string, n int) error {
 	space := x.server.options.BackupSpace
-	if space > 0 && free(x.server.BackupDir, space) < int64(n)+backupPart {
+	if x.server.isFull(backupVolume) || space > 0 && free(x.server.BackupDir, space) < int64(n)+backupPart {
 		return fault(3202, 16, "Write on \"%s\" failed: 112(There is not enough space on the disk.)", disk)
 	}
 	return nil

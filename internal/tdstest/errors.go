@@ -61,6 +61,13 @@ func noDatabase(name string) *Error {
 	return fault(911, 16, "Database '%s' does not exist. Make sure that the name is entered correctly.", name)
 }
 
+// noAllocation is what a statement fails with that needs another page of a file that cannot grow.
+func noAllocation(database string) *Error {
+	return fault(1105, 17, "Could not allocate space for object 'dbo.t' in database '%s' because the 'PRIMARY' filegroup is full. "+
+		"Create disk space by deleting unneeded files, dropping objects in the filegroup, adding additional files to the "+
+		"filegroup, or setting autogrowth on for existing files in the filegroup.", database)
+}
+
 func syntax(near string) *Error { return fault(102, 15, "Incorrect syntax near '%s'.", near) }
 
 // asError is what a client is told of whatever went wrong: of SQLite's errors, what a SQL Server says of the same.

@@ -192,8 +192,11 @@ func (x *execution) nameOf(id any) any {
 func (x *execution) writable() error {
 	x.server.mu.Lock()
 	defer x.server.mu.Unlock()
-	if x.current.readOnly {
+	switch {
+	case x.current.readOnly:
 		return fault(3906, 16, "Failed to update database \"%s\" because the database is read-only.", x.current.name)
+	case x.server.full[dataVolume] && x.current.id > 4: // The server's own have what they need.
+		return noAllocation(x.current.name)
 	}
 	return nil
 }

@@ -118,6 +118,36 @@ func TestDisksThatAreTooSmall(t *testing.T) {
 	fails(t, db, restoreBatch(s, filepath.Join(roomy.BackupDir, "large.bak"), "large", "x"), 3257, 3119, 3013)
 }
 
+// A volume that was filled takes nothing more, and what needs none of it is done all the same.
+func TestVolumesThatAreFull(t *testing.T) {
+	s := Start(t, Options{})
+	db := open(t, s, sa, secret)
+	execute(t, db, "CREATE DATABASE [app]")
+	execute(t, db, "USE [app]; CREATE TABLE dbo.t (n int); INSERT INTO dbo.t VALUES (1); USE [master]")
+	file := filepath.Join(s.BackupDir, "app.bak")
+	execute(t, db, "BACKUP DATABASE [app] TO DISK = N'"+file+"' WITH INIT, CHECKSUM")
+
+	free := s.FillBackups()
+	fails(t, db, "BACKUP DATABASE [app] TO DISK = N'more.bak' WITH INIT, CHECKSUM", 3202, 3013)
+	free()
+	execute(t, db, "BACKUP DATABASE [app] TO DISK = N'more.bak' WITH INIT, CHECKSUM")
+
+	free = s.FillData()
+	fails(t, db, restoreBatch(s, file, "app", "copy"), 3257, 3119, 3013)
+	fails(t, db, "USE [app]; INSERT INTO dbo.t VALUES (2)", 1105)
+	fails(t, db, "USE [app]; EXEC sys.sp_addextendedproperty @name = N'a', @value = N'b'", 1105)
+	execute(t, db, "USE [master]")
+	fails(t, db, "DBCC CHECKDB ([app]) WITH NO_INFOMSGS", 1105, 8921)
+	if got := text(t, db, "SELECT available_bytes FROM sys.dm_os_volume_stats(1, 1)"); got != "0" {
+		t.Errorf("%s bytes are free", got)
+	}
+	execute(t, db, "ALTER DATABASE [app] MODIFY NAME = [other]")
+	free()
+	execute(t, db, "USE [other]; INSERT INTO dbo.t VALUES (2); USE [master]")
+	execute(t, db, "DBCC CHECKDB ([other]) WITH NO_INFOMSGS")
+	execute(t, db, restoreBatch(s, file, "app", "copy"))
+}
+
 // A login that is not answered, or refused with another error.
 func TestFaultsOfLogins(t *testing.T) {
 	s := Start(t, Options{})

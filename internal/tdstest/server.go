@@ -90,6 +90,7 @@ type Server struct {
 	faults    []*Fault
 	welcomes  int // how many logins are let in before passwords are wrong; -1 for all
 	history   []backupRecord
+	full      map[volume]bool
 }
 
 // Start runs a server until the test ends.
@@ -100,7 +101,7 @@ func Start(t testing.TB, o Options) *Server {
 		o.Accounts = []Account{{Name: "sa", Password: "Str0ng!pass"}}
 	}
 	s := &Server{
-		options: o, BackupDir: or(o.BackupDir, t.TempDir()), dataDir: t.TempDir(), sessions: map[int]*session{},
+		options: o, BackupDir: or(o.BackupDir, t.TempDir()), dataDir: t.TempDir(), sessions: map[int]*session{}, full: map[volume]bool{},
 		lastSpid: 50, lastLSN: 37000000012800001, welcomes: -1,
 	}
 	var err error
@@ -218,6 +219,36 @@ func (s *Server) lsn() int64 {
 	return s.lastLSN
 }
 
+// volume is a disk of a server.
+type volume int
+
+const (
+	dataVolume volume = iota
+	backupVolume
+)
+
+// FillData takes all that is left on the volume of the databases, and FillBackups on that of the backups, until free is
+// called.
+func (s *Server) FillData() (free func())    { return s.fill(dataVolume) }
+func (s *Server) FillBackups() (free func()) { return s.fill(backupVolume) }
+
+func (s *Server) fill(v volume) (free func()) {
+	set := func(full bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.full[v] = full
+	}
+	set(true)
+	return func() { set(false) }
+}
+
+// isFull tells whether a volume was filled.
+func (s *Server) isFull(v volume) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.full[v]
+}
+
 // free is how many bytes a volume still has.
 func free(directory string, space int64) int64 {
 	if space == 0 {
@@ -237,7 +268,12 @@ func free(directory string, space int64) int64 {
 }
 
 // dataFree is how many bytes are free for databases.
-func (s *Server) dataFree() int64 { return free(s.dataDir, s.options.DataSpace) }
+func (s *Server) dataFree() int64 {
+	if s.isFull(dataVolume) {
+		return 0
+	}
+	return free(s.dataDir, s.options.DataSpace)
+}
 
 // since is how long something took, as 3014 tells it.
 func since(begun time.Time) (seconds, milliseconds int64) {

@@ -47,6 +47,7 @@ type session struct {
 	conn   *sql.Conn
 	raw    net.Conn // what conn travels by
 	id     uint64
+	from   string // where the server sees us
 	server server
 }
 
@@ -101,7 +102,9 @@ func connect(ctx context.Context, end database.End, catalog string, scripts bool
 // prepare makes the session's settings ours, whatever an administrator has set for people's sessions.
 func (s *session) prepare(ctx context.Context) error {
 	var version string
-	if err := s.conn.QueryRowContext(ctx, `SELECT CONNECTION_ID(), VERSION()`).Scan(&s.id, &version); err != nil {
+	err := s.conn.QueryRowContext(ctx, `SELECT CONNECTION_ID(), VERSION(),
+		(SELECT COALESCE(HOST, '') FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID())`).Scan(&s.id, &version, &s.from)
+	if err != nil {
 		return err
 	}
 	s.server = parseVersion(version)
@@ -152,7 +155,8 @@ func (s *session) hangUp() {
 }
 
 // kill ends a session that does not listen, and waits a moment until it is gone. A server notices by itself that a
-// client has gone only when it has something to say to it.
+// client has gone only when it has something to say to it. Who answers at the end's address may be another server by now,
+// after a takeover the standby's own, and have somebody else under our number: he is left alone.
 func (s *session) kill() {
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 	defer cancel()
@@ -164,9 +168,12 @@ func (s *session) kill() {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := k.exec(ctx, fmt.Sprintf("KILL %d", s.id))
-		if err != nil {
+		ours, err := k.column(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE ID = ? AND COALESCE(HOST, '') = ?", s.id, s.from)
+		if err != nil || len(ours) == 0 {
 			return // It has gone.
+		}
+		if err := k.exec(ctx, "KILL "+ours[0]); err != nil {
+			return
 		}
 		select {
 		case <-tick.C:

@@ -44,7 +44,7 @@ func (e Engine) verify(ctx context.Context, p database.Pair, snapshot database.S
 	if err := errors.Join(compareObjects(wantObjects, v.Objects), compareTables(wantTables, got)); err != nil {
 		return v, fmt.Errorf("%s: %s is not complete: %w", p.Target.Host, p.Names.Staging, err)
 	}
-	v.Check, err = check(ctx, s, p.Names.Staging, got)
+	v.Check, err = e.check(ctx, p.Target, p.Names.Staging, got)
 	return v, err
 }
 
@@ -91,20 +91,39 @@ func compareTables(want, got []database.Table) error {
 	return errors.Join(wrong...)
 }
 
-// check has the server check every table and its indexes.
-func check(ctx context.Context, s *session, schema string, list []database.Table) (string, error) {
-	for _, t := range list {
-		rows, err := s.rows(ctx, "CHECK TABLE "+of(schema, t.Name))
-		if err != nil {
-			return "", at(s.end, "check table "+of(schema, t.Name), err)
+// check has the server check every table and its indexes, several tables at a time.
+func (e Engine) check(ctx context.Context, end database.End, schema string, list []database.Table) (string, error) {
+	var sessions []*session
+	defer func() {
+		for _, s := range sessions {
+			s.hangUp()
 		}
-		for _, row := range rows {
-			// Table, Op, Msg_type, Msg_text; some engines note that they cannot be checked.
-			if kind, text := row[2], row[3]; strings.EqualFold(kind, "error") || strings.EqualFold(kind, "warning") ||
-				kind == "status" && !strings.EqualFold(text, "OK") && !strings.HasPrefix(text, "Table is already") {
-				return "", at(s.end, "CHECK TABLE", fmt.Errorf("%s: %s", t.Name, text))
-			}
+	}()
+	for range min(e.streams(), len(list)) {
+		s, err := dial(ctx, end, schema)
+		if err != nil {
+			return "", err
+		}
+		sessions = append(sessions, s)
+	}
+	err := share(ctx, len(sessions), list, func(ctx context.Context, worker int, t database.Table) error {
+		return checkTable(ctx, sessions[worker], of(schema, t.Name))
+	})
+	return fmt.Sprintf("CHECK TABLE: %d tables, no errors", len(list)), err
+}
+
+// checkTable has the server check a table.
+func checkTable(ctx context.Context, s *session, table string) error {
+	rows, err := s.rows(ctx, "CHECK TABLE "+table)
+	if err != nil {
+		return at(s.end, "check table "+table, err)
+	}
+	for _, row := range rows {
+		// Table, Op, Msg_type, Msg_text; some engines note that they cannot be checked.
+		if kind, text := row[2], row[3]; strings.EqualFold(kind, "error") || strings.EqualFold(kind, "warning") ||
+			kind == "status" && !strings.EqualFold(text, "OK") && !strings.HasPrefix(text, "Table is already") {
+			return at(s.end, "CHECK TABLE", fmt.Errorf("%s: %s", table, text))
 		}
 	}
-	return fmt.Sprintf("CHECK TABLE: %d tables, no errors", len(list)), nil
+	return nil
 }

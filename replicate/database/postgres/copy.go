@@ -181,13 +181,7 @@ func (c *copying) readers(ctx context.Context) ([]*pgx.Conn, error) {
 
 // data copies the rows, the largest tables first, several parts at a time.
 func (c *copying) data(ctx context.Context, readers []*pgx.Conn) ([]database.Table, error) {
-	var parts []part
-	var total int64
-	for _, t := range c.tables {
-		parts = append(parts, t.parts(c.pages(), major(c.source.conn))...)
-		total += t.bytes
-	}
-	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.share(), a.share()) })
+	parts, total := c.partsOf(c.tables, major(c.source.conn))
 	c.meter.Begin("data", total)
 	var mu sync.Mutex
 	sums := map[string]sum{}
@@ -210,9 +204,7 @@ func (c *copying) data(ctx context.Context, readers []*pgx.Conn) ([]database.Tab
 					return fmt.Errorf("copy table %s from %s to %s: %w", parts[n].name, c.pair.Source.Host, c.pair.Target.Host, err)
 				}
 				mu.Lock()
-				all := sums[parts[n].name]
-				all.rows, all.hash = all.rows+carried.rows, all.hash+carried.hash
-				sums[parts[n].name] = all
+				sums[parts[n].name] = sums[parts[n].name].and(carried)
 				mu.Unlock()
 			}
 		})
@@ -220,11 +212,26 @@ func (c *copying) data(ctx context.Context, readers []*pgx.Conn) ([]database.Tab
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	list := make([]database.Table, 0, len(c.tables))
-	for _, t := range c.tables {
+	return listed(c.tables, sums), nil
+}
+
+// listed are the tables of a snapshot.
+func listed(tables []table, sums map[string]sum) []database.Table {
+	list := make([]database.Table, 0, len(tables))
+	for _, t := range tables {
 		list = append(list, database.Table{Name: t.name, Rows: sums[t.name].rows, Sum: text(sums[t.name].hash)})
 	}
-	return list, nil
+	return list
+}
+
+// partsOf cuts tables, the largest parts first, and says how many bytes all of them have.
+func (e Engine) partsOf(tables []table, major int) (parts []part, total int64) {
+	for _, t := range tables {
+		parts = append(parts, t.parts(e.pages(), major)...)
+		total += t.bytes
+	}
+	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.share(), a.share()) })
+	return parts, total
 }
 
 // writer is a session that fills the staging. It does not wait for the disk: the swap does, for all before it.

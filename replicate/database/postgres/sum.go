@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
@@ -50,12 +51,19 @@ func (s *sum) Write(message []byte) (int, error) {
 // text is a sum as snapshots have it.
 func text(hash uint64) string { return fmt.Sprintf("%016x", hash) }
 
-// sums reads every row of some tables and sums them up, several tables at a time.
+// and adds another part of the same table.
+func (s sum) and(other *sum) sum {
+	return sum{rows: s.rows + other.rows, hash: s.hash + other.hash}
+}
+
+// sums reads every row of some tables and sums them up, several parts at a time.
 func (e Engine) sums(ctx context.Context, i *instant, tables []table) ([]database.Table, error) {
+	parts, _ := e.partsOf(tables, major(i.conn))
 	group, ctx := errgroup.WithContext(ctx)
-	found := make([]database.Table, len(tables))
+	var mu sync.Mutex
+	sums := map[string]sum{}
 	var next atomic.Int64
-	for range min(e.streams(), len(tables)) {
+	for range min(e.streams(), len(parts)) {
 		group.Go(func() error {
 			conn, err := i.join(ctx)
 			if err != nil {
@@ -64,27 +72,34 @@ func (e Engine) sums(ctx context.Context, i *instant, tables []table) ([]databas
 			defer hangUp(conn)
 			for {
 				n := int(next.Add(1)) - 1
-				if n >= len(tables) {
+				if n >= len(parts) {
 					return nil
 				}
-				if found[n], err = sumOf(ctx, conn, tables[n]); err != nil {
-					return at(i.end, "read "+tables[n].name, err)
+				read, err := sumOf(ctx, conn, parts[n])
+				if err != nil {
+					return at(i.end, "read "+parts[n].name, err)
 				}
+				mu.Lock()
+				sums[parts[n].name] = sums[parts[n].name].and(read)
+				mu.Unlock()
 			}
 		})
 	}
-	return found, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return listed(tables, sums), nil
 }
 
-// sumOf reads every row of a table.
-func sumOf(ctx context.Context, conn *pgx.Conn, t table) (database.Table, error) {
-	s := &sum{binary: t.binary}
-	tag, err := conn.PgConn().CopyTo(ctx, s, part{table: t, whole: true}.reads())
+// sumOf reads every row of a part.
+func sumOf(ctx context.Context, conn *pgx.Conn, p part) (*sum, error) {
+	s := &sum{binary: p.binary}
+	tag, err := conn.PgConn().CopyTo(ctx, s, p.reads())
 	if err != nil {
-		return database.Table{}, err
+		return nil, err
 	}
 	if tag.RowsAffected() != s.rows {
-		return database.Table{}, fmt.Errorf("the server sent %d rows and says %d", s.rows, tag.RowsAffected())
+		return nil, fmt.Errorf("the server sent %d rows and says %d", s.rows, tag.RowsAffected())
 	}
-	return database.Table{Name: t.name, Rows: s.rows, Sum: text(s.hash)}, nil
+	return s, nil
 }

@@ -58,7 +58,8 @@ func standIns(t *testing.T, reach func(*testing.T, database.Directory) database.
 	}
 	s.target, _ = standIn(t, "standby (stand-in)", tdstest.Options{Name: "STANDBY"})
 	small, older := s, s
-	small.target, _ = standIn(t, "small standby (stand-in)", tdstest.Options{Name: "SMALL", DataSpace: 32 << 20})
+	var little *tdstest.Server
+	small.target, little = standIn(t, "small standby (stand-in)", tdstest.Options{Name: "SMALL", DataSpace: 32 << 20})
 	older.target, _ = standIn(t, "old standby (stand-in)", tdstest.Options{Name: "OLD", Version: "15.0.4415.2"})
 	s.others = []database.End{small.target, older.target}
 
@@ -76,6 +77,11 @@ func standIns(t *testing.T, reach func(*testing.T, database.Directory) database.
 		return bulk(rows)
 	}
 	f.FullDisk, f.Older = small.newPair, older.newPair
+	f.Fill = func(t *testing.T, _ database.Pair) (free func()) {
+		free = little.FillData()
+		t.Cleanup(free)
+		return free
+	}
 	return f
 }
 

@@ -175,10 +175,11 @@ func (e *Engine) rename(ctx context.Context, s *session, n database.Names, a act
 			return err // the next call will see
 		}
 		next, moved := onward(a, after)
+		between := after.previous.there && !after.live.there // Nobody is served: there is nothing better than to try again.
 		switch {
 		case next == nothing:
 			return nil
-		case !moved && !says(err, busy...), attempt == e.attempts:
+		case !moved && !between && !says(err, busy...), attempt == e.attempts:
 			return err
 		}
 		a, now = next, after
