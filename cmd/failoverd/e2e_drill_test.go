@@ -24,6 +24,8 @@ grep -q ` + site.PBXAddress + ` /proc/net/fib_trie || fail "the service address 
 up=$(cat /proc/net/if_inet6 2>/dev/null | grep -c -v -e ' lo$')
 [ "$up" = 0 ] || fail "there is a way out: $(cat /proc/net/if_inet6)"
 [ -z "$(tail -n +2 /proc/net/route)" ] || fail "there is a route: $(cat /proc/net/route)"
+port=$(echo "$FAILOVERD_DSNS" | sed -n 's/.*127\.0\.0\.1:\([0-9]*\).*/\1/p')
+[ -z "$port" ] || bash -c "exec 3<>/dev/tcp/127.0.0.1/$port" || fail "the standby's database server is not reached"
 echo it works`
 
 // newDrills is a company whose pbx has a copy, and an application that is asked in a drill by this script.

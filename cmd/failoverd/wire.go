@@ -202,7 +202,7 @@ func (w *world) rehearse(c config.Server) replicate.Check {
 	}
 	spec := w.spec(c)
 	spec.Environment.Role, spec.Environment.Catalogs = standin.Drill, w.drillCopies(c)
-	asked := room.Command{Addresses: spec.Environment.Addresses, Args: c.Drill.Check, Env: spec.Environ(), Timeout: c.Drill.Timeout}
+	asked := room.Command{Addresses: spec.Environment.Addresses, Doors: doors(c), Args: c.Drill.Check, Env: spec.Environ(), Timeout: c.Drill.Timeout}
 	return replicate.Check{
 		Command: strings.Join(c.Drill.Check, " "), Timeout: c.Drill.Timeout,
 		Run: func(ctx context.Context) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -46,7 +47,7 @@ func keeper(in io.Reader, out, complaints io.Writer) int {
 		os.Exit(1)
 	}()
 	var a answer
-	if err := furnish(c.Addresses); err != nil {
+	if err := furnish(c); err != nil {
 		a.Error = err.Error()
 	} else {
 		a.Made = true
@@ -61,9 +62,12 @@ func keeper(in io.Reader, out, complaints io.Writer) int {
 	return 0
 }
 
-// furnish gives the loopback interface its addresses. Whatever starts this program elsewhere than in a new namespace
+// doorsAt is the descriptor of the socket over which a keeper hands the doors out.
+const doorsAt = 3
+
+// furnish gives the loopback interface its addresses, and makes the doors. Whatever starts this program elsewhere than in a new namespace
 // finds a loopback interface that is up, and changes nothing.
-func furnish(addresses []netip.Addr) error {
+func furnish(c Command) error {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("find the loopback interface: %w", err)
@@ -74,7 +78,12 @@ func furnish(addresses []netip.Addr) error {
 	if err := netlink.LinkSetUp(lo); err != nil {
 		return fmt.Errorf("set the loopback interface up: %w", err)
 	}
-	for _, a := range addresses {
+	addresses := slices.Clone(c.Addresses)
+	for _, door := range c.Doors {
+		addresses = append(addresses, door.Addr())
+	}
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	for _, a := range slices.Compact(addresses) {
 		if a.IsLoopback() {
 			continue
 		}
@@ -86,5 +95,5 @@ func furnish(addresses []netip.Addr) error {
 			return fmt.Errorf("add %s: %w", a, err)
 		}
 	}
-	return nil
+	return handOut(c.Doors, doorsAt)
 }

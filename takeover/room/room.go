@@ -3,9 +3,9 @@
 // happened, and no neighbour hears of it.
 //
 // It is a room for the network and for processes, and for nothing else. Files, and sockets that are files, are those of
-// the host: a database that is reached by its unix socket is reached from within, one that is reached by TCP is not,
-// not even at 127.0.0.1, and a command that asks systemd over D-Bus is heard. Whatever the command leaves running ends
-// with it, also when failoverd is killed.
+// the host: a database that is reached by its unix socket is reached from within, and a command that asks systemd over
+// D-Bus is heard. What is reached by TCP is not, not even at 127.0.0.1, unless a door leads there. Whatever the command
+// leaves running ends with it, also when failoverd is killed.
 //
 // The room is made by this program, which starts itself in new namespaces. Unless failoverd is root, that takes a user
 // namespace, which a host may forbid.
@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"failoverd/takeover/standin"
@@ -48,10 +49,11 @@ func (e *ImpossibleError) Unwrap() error { return e.Err }
 
 // Command is what is run in a room.
 type Command struct {
-	Addresses []netip.Addr  // the room's own, beside those of loopback
-	Args      []string      // the program and its arguments; no shell is between
-	Env       []string      // NAME=value; PATH is added, and nothing else is passed on
-	Timeout   time.Duration // 0 is standin.DefaultTimeout
+	Addresses []netip.Addr     // the room's own, beside those of loopback
+	Doors     []netip.AddrPort // where TCP leads out, to the same address; at most mostDoors
+	Args      []string         // the program and its arguments; no shell is between
+	Env       []string         // NAME=value; PATH is added, and nothing else is passed on
+	Timeout   time.Duration    // 0 is standin.DefaultTimeout
 }
 
 // answer is what a keeper says at the end.
@@ -65,6 +67,9 @@ type answer struct {
 // killed. The output is as standin.RunCommand has it.
 func Run(ctx context.Context, c Command) (output string, err error) {
 	request, err := json.Marshal(c)
+	if len(c.Doors) > mostDoors {
+		err = fmt.Errorf("%d doors, there can be %d", len(c.Doors), mostDoors)
+	}
 	if err != nil {
 		return "", fmt.Errorf("make a room: %w", err)
 	}
@@ -77,7 +82,7 @@ func Run(ctx context.Context, c Command) (output string, err error) {
 	var impossible error
 	// Root needs no user namespace, unless it is one that may do little.
 	for _, user := range []bool{os.Geteuid() != 0, true} {
-		got, err := keep(ctx, append(request, '\n'), user)
+		got, err := keep(ctx, append(request, '\n'), c.Doors, user)
 		var started *ImpossibleError
 		switch {
 		case errors.As(err, &started) && ctx.Err() == nil:
@@ -97,7 +102,7 @@ func Run(ctx context.Context, c Command) (output string, err error) {
 
 // keep starts a keeper, and waits for its end. The pipe that brings the request stays open for as long as we live: its
 // end is the end of the room.
-func keep(ctx context.Context, request []byte, user bool) (answer, error) {
+func keep(ctx context.Context, request []byte, doors []netip.AddrPort, user bool) (got answer, err error) {
 	keeper := exec.CommandContext(ctx, "/proc/self/exe")
 	keeper.Args = []string{keeperName}
 	keeper.Dir = "/"
@@ -107,18 +112,29 @@ func keep(ctx context.Context, request []byte, user bool) (answer, error) {
 	keeper.Stdout, keeper.Stderr = said, complaint
 	line, err := keeper.StdinPipe()
 	if err != nil {
-		return answer{}, fmt.Errorf("make a room: %w", err)
+		return got, fmt.Errorf("make a room: %w", err)
 	}
-	if err := keeper.Start(); err != nil {
-		return answer{}, &ImpossibleError{err}
+	ours, theirs, err := couple()
+	if err != nil {
+		return got, fmt.Errorf("make a room: %w", err)
 	}
+	keeper.ExtraFiles = []*os.File{theirs} // doorsAt
+	err = keeper.Start()
+	if shut := theirs.Close(); err != nil {
+		return got, &ImpossibleError{errors.Join(err, shut, ours.Close())}
+	}
+	open, shut := context.WithCancel(ctx)
+	defer shut()
+	var doorkeeper errgroup.Group
+	doorkeeper.Go(func() error { return attend(open, ours, doors) })
 	_, unasked := line.Write(request)
 	err = keeper.Wait()
+	shut()
+	unattended := doorkeeper.Wait()
 	if ctx.Err() != nil {
 		return answer{}, context.Cause(ctx)
 	}
-	var got answer
-	if err = errors.Join(unasked, err); err == nil {
+	if err = errors.Join(unasked, unattended, err); err == nil {
 		err = json.Unmarshal(said.Bytes(), &got)
 	}
 	if err != nil {

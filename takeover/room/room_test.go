@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	case "look":
 		look()
 		os.Exit(0)
+	case "visit":
+		visit()
+		os.Exit(0)
 	case "daemon":
 		_, err := Run(context.Background(), Command{Args: sleeper(os.Args[1], os.Args[2])})
 		fmt.Fprintln(os.Stderr, err)
@@ -246,7 +249,7 @@ func TestTheDaemonIsKilled(t *testing.T) {
 
 // TestNoNewNamespace has the keeper started by somebody else, where it must not touch anything.
 func TestNoNewNamespace(t *testing.T) {
-	if err := furnish([]netip.Addr{netip.MustParseAddr("192.0.2.7")}); err == nil {
+	if err := furnish(Command{Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.7")}}); err == nil {
 		t.Error("the loopback interface of the host has got the address")
 	}
 }
