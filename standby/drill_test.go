@@ -166,6 +166,28 @@ func TestThePrimaryDiesDuringADrill(t *testing.T) {
 	}
 }
 
+// A failure ends a drill also where nobody takes over by himself: the operator is about to.
+func TestAFailureThatWaitsForTheOperator(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := rehearsable(primary("pbx", pbx))
+		c.Takeover.Mode = "manual"
+		w := newWorld(t, c)
+		w.fills(1)
+		w.start()
+		w.orders(status.FromLive)
+		defer w.shut("check pbx")()
+		r := w.begins()
+		w.pass(2 * time.Second)
+		w.dies(pbx)
+		w.pass(33 * time.Second)
+		w.is("pbx", "Failure", "standing by")
+		if r := w.endOf(r.ID); r.State != plan.Undone || !strings.Contains(r.Error, "pbx has failed") {
+			t.Errorf("%s: %s", r.State, r.Error)
+		}
+		w.stands(1, 0)
+	})
+}
+
 func TestAnOrderedTakeoverDuringADrill(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newDrillCompany(t)
@@ -268,15 +290,17 @@ func TestDrillsByThemselves(t *testing.T) {
 func TestNoDrillByItselfForASilentPrimary(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := rehearsable(primary("pbx", pbx))
-		c.Takeover.Mode = "manual"
 		c.Drill.Monthly = "2 00:01"
 		w := newWorld(t, c)
 		w.fills(1)
 		w.until("2000-01-01 23:58")
 		w.start()
 		w.orders(status.FromLive)
+		w.until("2000-01-02 00:00")
+		w.pass(50 * time.Second)
 		w.dies(pbx)
-		w.until("2000-01-02 00:02")
+		w.pass(20 * time.Second)
+		w.is("pbx", "Suspect", "standing by")
 		if got := w.happened("drill.started"); got != 0 {
 			t.Errorf("%d drills", got)
 		}
@@ -463,6 +487,24 @@ func TestADrillTakenUpWithAnotherConfiguration(t *testing.T) {
 			t.Errorf("%s: %s", r.State, r.Error)
 		}
 		w.stands(1, 0)
+	})
+}
+
+func TestAServerIsNotRemovedDuringADrill(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newDrillCompany(t)
+		open := w.shut("check pbx")
+		r := w.begins()
+		w.pass(time.Second)
+		w.with()
+		if _, err := w.s.Reload(context.Background(), by("it is sold")); code(err) != status.InvalidConfig || !strings.Contains(err.Error(), r.ID) {
+			t.Errorf("removed during %s: %v", r.ID, err)
+		}
+		open()
+		w.endOf(r.ID)
+		if _, err := w.s.Reload(context.Background(), by("it is sold")); err != nil {
+			t.Errorf("removed afterwards: %v", err)
+		}
 	})
 }
 

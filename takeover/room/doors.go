@@ -30,10 +30,9 @@ const (
 
 // handOut listens at every door, and sends the sockets over the one that we were given.
 func handOut(doors []netip.AddrPort, given uintptr) error {
-	unix.CloseOnExec(int(given)) // it is not for the command
 	socket := os.NewFile(given, "doors")
 	conn, err := net.FileConn(socket)
-	if err = errors.Join(err, socket.Close()); err != nil {
+	if err = errors.Join(err, socket.Close()); err != nil { // the command must not inherit it
 		return fmt.Errorf("hand the doors out: %w", err)
 	}
 	defer conn.Close()

@@ -249,7 +249,16 @@ func TestTheDaemonIsKilled(t *testing.T) {
 
 // TestNoNewNamespace has the keeper started by somebody else, where it must not touch anything.
 func TestNoNewNamespace(t *testing.T) {
-	if err := furnish(Command{Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.7")}}); err == nil {
-		t.Error("the loopback interface of the host has got the address")
+	if err := furnish(Command{Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.8")}}); err == nil {
+		t.Error("the keeper has worked where it must not")
+	}
+	here, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range here {
+		if strings.HasPrefix(a.String(), "192.0.2.8/") {
+			t.Error("the loopback interface of the host has got the address")
+		}
 	}
 }
