@@ -155,6 +155,7 @@ func done(kind string) bool {
 		"takeover.", "release.", "decision.takeover", "standin.restarted", "address.defended", "address.yielded",
 		"address.restored", "address.announced", "address.unverified", "alert.",
 		"replication.started", "replication.step", "replication.done", "replication.rolled_back",
+		"drill.started", "drill.step",
 	} {
 		if strings.HasPrefix(kind, prefix) {
 			return true

@@ -227,6 +227,8 @@ func stories() map[string]Story {
 	ready.Incident = append(ready.Incident, ready.Event)
 	all["server.ready"] = ready
 
+	all["drill.failed"], all["drill.passed"] = drills()
+
 	done := all["takeover.done"]
 	done.Unprotected = []Unprotected{{"pbx1", "stby1 stands in for it"}, {"crm", "stby1 is busy"}}
 	done.Copies = []Copy{{"CTSERVER", at("01:00:12.000")}, {"voice mail", at("01:00:12.000").AddDate(0, 0, -1)}, {"new", time.Time{}}}
@@ -242,6 +244,34 @@ func stories() map[string]Story {
 	late.Mail.FirstTried, late.Mail.Attempts = late.Event.Time.Add(time.Second), 6
 	all["takeover.done late"] = late
 	return all
+}
+
+// drills are a drill that failed, with its steps, and the one after it.
+func drills() (failed, passed Story) {
+	event := func(seq int64, clock, kind, message, reason string, seconds float64) journal.Event {
+		e := journal.Event{
+			Seq: seq, Time: at(clock), Kind: kind, Severity: journal.Info, Server: "pbx1", Incident: "pbx1-d20260811-180000", Operation: "drill-1",
+			Actor: journal.Actor{Kind: "automatic", Name: "schedule"}, Message: message, Reason: reason,
+		}
+		if seconds > 0 {
+			e.Evidence = map[string]any{"duration_s": seconds}
+		}
+		return e
+	}
+	failed = single(event(7, "04:02:00.000", "drill.failed", "the drill of pbx1 has failed", "check: run /usr/local/bin/check-pbx: exit status 1: no licence", 0))
+	failed.Event.Severity = journal.Warning
+	failed.Incident = []journal.Event{
+		event(1, "04:00:00.000", "drill.started", "a takeover of pbx1 is rehearsed", "drill: sunday 04:00", 0),
+		event(2, "04:00:01.000", "drill.step", "look: pbx1_CTSERVER shows 2026-08-12T01:00:12+10:00", "", 1),
+		event(3, "04:01:30.000", "drill.step", "copy CTSERVER: 1204331 rows in 41 tables", "", 89),
+		event(4, "04:01:50.000", "drill.step", "open CTSERVER: pbx1_CTSERVER__drill can be written to", "", 20),
+		event(5, "04:01:58.000", "drill.step", "check: failed", "run /usr/local/bin/check-pbx: exit status 1: no licence", 8),
+		event(6, "04:02:00.000", "drill.step", "clear: nothing is left", "", 2),
+		failed.Event,
+	}
+	passed = single(event(8, "09:00:00.000", "drill.passed", "the drill of pbx1 shows that a takeover would work", "it took 2m0s; not rehearsed: the start of the stand-in", 0))
+	passed.Incident, passed.Root = append(failed.Incident[6:7:7], passed.Event), failed.Event.Seq
+	return failed, passed
 }
 
 // Every kind of alert has its golden file, as it goes over the wire.

@@ -285,6 +285,23 @@ var kinds = [...]Kind{
 		},
 	},
 	{
+		Name: "drill.failed", Severity: journal.Warning, State: "DRILL FAILED", Runbook: "drill-failed",
+		Symptom: "{server} drill FAILED",
+		Lead:    "A takeover of {server} was rehearsed on {standby}, and would not have gone well: {reason}",
+		Nothing: "Nothing was changed: what the drill had made was dropped, and {server} serves its users as ever.",
+		Next: []string{
+			"See which step failed, and what it says: `failoverd operations --server {server}`",
+			"Remove the reason, and rehearse again: `failoverd drill {server}`",
+		},
+	},
+	{
+		Name: "drill.passed", Severity: journal.Info, Protected: true, State: "DRILL PASSED", Runbook: "drill-failed",
+		Symptom: "{server} drill PASSES again",
+		Lead:    "A takeover of {server} was rehearsed on {standby}, and nothing failed any more.",
+		Nothing: "It dropped what it had made for that.",
+		Next:    []string{"Nothing has to be done now. To see it: `failoverd show {server}`"},
+	},
+	{
 		Name: "files.late", Severity: journal.Warning, State: "FILES LATE", Runbook: "files-late",
 		Symptom: "{server} files OUT OF DATE",
 		Lead:    "A copy of files of {server} on {standby} is further behind than it should be: {reason}",

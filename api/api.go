@@ -31,6 +31,8 @@ type Standby interface {
 	// status.ToLive. RollBack puts the previous copies in service again. Both return when the operation has been admitted.
 	Replicate(ctx context.Context, server, kind string, o status.Order) (plan.Record, error)
 	RollBack(ctx context.Context, server string, o status.Order) (plan.Record, error)
+	// Drill rehearses a takeover of the server. It returns when the operation has been admitted.
+	Drill(ctx context.Context, server string, o status.Order) (plan.Record, error)
 	// ConfirmDeletions, AcceptSource and DiscardFiles decide about one tree of a server's files.
 	ConfirmDeletions(ctx context.Context, server, tree string, o status.Order) (status.Server, error)
 	AcceptSource(ctx context.Context, server, tree string, o status.Order) (status.Server, error)

@@ -186,6 +186,10 @@ func (f *fakeStandby) RollBack(ctx context.Context, server string, o status.Orde
 	return f.admit(ctx, "roll back", server, status.RollBack, o)
 }
 
+func (f *fakeStandby) Drill(ctx context.Context, server string, o status.Order) (plan.Record, error) {
+	return f.admit(ctx, "drill", server, status.Drill, o)
+}
+
 func (f *fakeStandby) Preview(ctx context.Context, server, kind string, o status.Order) (status.Preview, error) {
 	if err := f.take(ctx, "preview", server, kind, o); err != nil {
 		return status.Preview{}, err

@@ -82,6 +82,11 @@ func (c *Client) Replicate(ctx context.Context, name, kind, reason string, accep
 	return post[plan.Record](ctx, c.patient(), serverPath(name)+"/"+url.PathEscape(kind), nil, Decision{Reason: reason, Accept: accept})
 }
 
+// Drill rehearses a takeover of a server.
+func (c *Client) Drill(ctx context.Context, name, reason string) (plan.Record, error) {
+	return post[plan.Record](ctx, c, serverPath(name)+"/"+status.Drill, nil, Decision{Reason: reason})
+}
+
 // Replications lists the replications of a server, the newest first. A limit of
 // 0 means 100.
 func (c *Client) Replications(ctx context.Context, name string, limit int) ([]plan.Record, error) {

@@ -25,6 +25,7 @@ type Metrics struct {
 	takeover  *prometheus.HistogramVec
 	takeovers *prometheus.CounterVec
 	copying   *prometheus.HistogramVec
+	drilling  *prometheus.HistogramVec
 
 	mu    sync.Mutex
 	known map[string]struct{} // servers that rtt and misses have series of
@@ -52,6 +53,10 @@ func NewMetrics(version string) *Metrics {
 			Name: "failoverd_replication_duration_seconds", Help: "How long replications took that have ended, their wait for a turn included.",
 			Buckets: []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800},
 		}, []string{"server", "kind", "result"}),
+		drilling: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "failoverd_drill_duration_seconds", Help: "How long drills took that came to their end.",
+			Buckets: []float64{.1, .5, 1, 5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 28800},
+		}, []string{"server", "result"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -84,9 +89,15 @@ func (m *Metrics) ObserveReplication(server, kind, result string, took time.Dura
 	m.copying.WithLabelValues(server, kind, result).Observe(took.Seconds())
 }
 
+// ObserveDrill counts a drill that came to its end. The result is a state of plan.Record.
+func (m *Metrics) ObserveDrill(server, result string, took time.Duration) {
+	m.note(server)
+	m.drilling.WithLabelValues(server, result).Observe(took.Seconds())
+}
+
 // observed are the numbers of what happens.
 func (m *Metrics) observed() []prometheus.Collector {
-	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying}
+	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying, m.drilling}
 }
 
 // note remembers that there are series of the server.
@@ -113,6 +124,7 @@ func (m *Metrics) forget(now []status.Server) {
 			m.takeover.DeletePartialMatch(label)
 			m.takeovers.DeletePartialMatch(label)
 			m.copying.DeletePartialMatch(label)
+			m.drilling.DeletePartialMatch(label)
 		}
 	}
 }

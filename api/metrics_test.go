@@ -42,6 +42,7 @@ func TestMetrics(t *testing.T) {
 	m.ObserveMiss("CRM")
 	m.ObserveTakeover("CRM", "succeeded", 300*time.Millisecond)
 	m.ObserveReplication("PBX", status.FromLive, "failed", 20*time.Second)
+	m.ObserveDrill("PBX", "succeeded", 20*time.Second)
 	w.standby.set(func(f *fakeStandby) {
 		age, limit, at, free := 3600.0, 129600.0, time.Unix(1763700000, 0), int64(5000)
 		f.snapshot.Servers[0].Replication, f.snapshot.Servers[1].Diverged = "op_7", true
@@ -49,6 +50,8 @@ func TestMetrics(t *testing.T) {
 			{Catalog: "CTSERVER", Age: &age, MaxAge: &limit, Verified: &at, Bytes: 4096, Rows: 12, Attempt: &status.Attempt{OK: true}, Space: &status.Space{Need: 9000, Free: &free}},
 			{Catalog: "NEVER", Space: &status.Space{Need: 100, Unknown: "it runs elsewhere"}, Late: true, Attempt: &status.Attempt{Error: "disk full"}},
 		}
+		f.snapshot.Servers[0].Drills = &status.Drills{Operation: "drill-8", Proved: &at, Age: &age, MaxAge: &limit, Last: &status.Drilled{}}
+		f.snapshot.Servers[1].Drills = &status.Drills{}
 		lag := 2.5
 		f.snapshot.Servers[0].Trees = []status.Tree{
 			{
@@ -92,6 +95,15 @@ func TestMetrics(t *testing.T) {
 		`failoverd_takeover_seconds_sum{server="CRM"} 0.3`,
 		`failoverd_replication_duration_seconds_bucket{kind="replicate-from-live",result="failed",server="PBX",le="15"} 0`,
 		`failoverd_replication_duration_seconds_bucket{kind="replicate-from-live",result="failed",server="PBX",le="30"} 1`,
+		`failoverd_drill_age_seconds{server="PBX"} 3600`,
+		`failoverd_drill_max_age_seconds{server="PBX"} 129600`,
+		`failoverd_drill_last_success_timestamp_seconds{server="PBX"} 1.7637e+09`,
+		`failoverd_drill_last_success_timestamp_seconds{server="CRM"} 0`,
+		`failoverd_drill_failed{server="PBX"} 1`,
+		`failoverd_drill_failed{server="CRM"} 0`,
+		`failoverd_drill_running{server="PBX"} 1`,
+		`failoverd_drill_running{server="CRM"} 0`,
+		`failoverd_drill_duration_seconds_sum{result="succeeded",server="PBX"} 20`,
 		`failoverd_replication_duration_seconds_sum{kind="replicate-from-live",result="failed",server="PBX"} 20`,
 		`failoverd_outbox_pending 3`,
 		`failoverd_standby_isolated 0`,
@@ -174,6 +186,7 @@ func TestMetricsPleasePromtool(t *testing.T) {
 	w.api.metrics.ObserveMiss("CRM")
 	w.api.metrics.ObserveTakeover("CRM", "succeeded", time.Second)
 	w.api.metrics.ObserveReplication("CRM", status.ToLive, "succeeded", time.Minute)
+	w.api.metrics.ObserveDrill("CRM", "succeeded", time.Minute)
 	check := func(text string) (string, error) {
 		c := exec.CommandContext(t.Context(), promtool, "check", "metrics")
 		c.Stdin = strings.NewReader(text)

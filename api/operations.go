@@ -53,6 +53,7 @@ type operationNamed struct {
 func (s *Server) operationRoutes(h huma.API) {
 	s.orderRoute(h, "failover", Takeover, "Take a server's role over now", s.standby.Failover)
 	s.orderRoute(h, "release", Release, "Give a server's role back", s.standby.Release)
+	s.orderRoute(h, status.Drill, status.Drill, "Rehearse a takeover of a server", s.standby.Drill)
 	add(s, h, route{method: http.MethodGet, path: "/operations", id: "list-operations", tag: "operations", role: Viewer, summary: "Operations, the newest first"},
 		func(ctx context.Context, in *struct {
 			Server string `query:"server" maxLength:"253" doc:"Only of this server"`
@@ -98,7 +99,7 @@ func (s *Server) operationRoutes(h huma.API) {
 func (s *Server) orderRoute(h huma.API, action, kind, summary string, do func(context.Context, string, status.Order) (plan.Record, error)) {
 	r := route{
 		method: http.MethodPost, path: "/servers/{name}/" + action, id: action + "-server", tag: "orders", role: Operator,
-		summary: summary, status: http.StatusAccepted, changes: true, errors: []int{409, 412, 503}, slow: kind != Takeover && kind != Release,
+		summary: summary, status: http.StatusAccepted, changes: true, errors: []int{409, 412, 503}, slow: kind != Takeover && kind != Release && kind != status.Drill,
 		detail: "Answers when the operation has been admitted; it goes on. With `dry_run=true` it answers 200 with the plan and changes nothing. A second one while the first runs is refused with a link to it.",
 	}
 	add(s, h, r, func(ctx context.Context, in *decisionFor) (*admitted, error) {

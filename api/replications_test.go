@@ -52,7 +52,7 @@ func TestSecondReplication(t *testing.T) {
 	w.standby.set(func(f *fakeStandby) {
 		f.err = &status.Refusal{Code: status.OperationRunning, Detail: "one runs", Operation: "copy_PBX"}
 	})
-	for _, action := range []string{"replicate-from-live", "replicate-to-live", "rollback"} {
+	for _, action := range []string{"replicate-from-live", "replicate-to-live", "rollback", "drill"} {
 		p := w.refused("POST", "/api/v1/servers/PBX/"+action, secret, "{}")
 		if p.Status != http.StatusConflict || p.Code != status.OperationRunning || p.Operation != "/api/v1/operations/copy_PBX" || p.Changed {
 			t.Errorf("%s: %+v", action, p)

@@ -31,6 +31,7 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/servers/{name}/replicate-from-live", Operator, false, `{"reason":"x"}`, 202},
 	{"POST", "/api/v1/servers/{name}/replicate-to-live", Operator, false, `{"accept":["overwrite-newer"]}`, 202},
 	{"POST", "/api/v1/servers/{name}/rollback", Operator, false, ``, 202},
+	{"POST", "/api/v1/servers/{name}/drill", Operator, false, ``, 202},
 	{"GET", "/api/v1/servers/{name}/replications", Viewer, false, "", 200},
 	{"GET", "/api/v1/servers/{name}/files", Viewer, false, "", 200},
 	{"POST", "/api/v1/servers/{name}/files/{tree}/confirm-deletions", Operator, false, `{"reason":"x"}`, 200},

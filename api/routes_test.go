@@ -69,6 +69,10 @@ func TestOrdersReachTheStandby(t *testing.T) {
 			r, err := c.Replicate(ctx, "PBX", status.RollBack, "it is broken", nil)
 			return firstError(err, wantEqual(r.Kind, "rollback"))
 		}, given{What: "roll back", Target: "PBX", Kind: status.RollBack, Order: status.Order{By: by, Reason: "it is broken"}}},
+		{"drill", func(ctx context.Context, c *Client) error {
+			r, err := c.Drill(ctx, "PBX", "after the upgrade")
+			return firstError(err, wantEqual(r.Kind, "drill"))
+		}, given{What: "drill", Target: "PBX", Kind: "", Order: status.Order{By: by, Reason: "after the upgrade"}}},
 		{"confirm deletions", func(ctx context.Context, c *Client) error {
 			s, err := c.OrderFiles(ctx, ConfirmDeletions, "PBX", "vm", "cleaned up")
 			return firstError(err, wantEqual(s.Name, "PBX"))

@@ -15,6 +15,8 @@ type series struct {
 
 	copyAge, copyLimit, copied, copyBytes, copyRows, copyLate, copyFailed, copyDiverged, replicating, copyNeed, copyFree *prometheus.Desc
 
+	drillAge, drillLimit, drilled, drillFailed, drillRunning *prometheus.Desc
+
 	treeConnected, treeFiles, treeBytes, treeReceived, treeLag, treeMaxLag, treeSynced, treeMissing, treeHeld, treeFailed, treeAilment *prometheus.Desc
 }
 
@@ -51,6 +53,12 @@ func newSeries() series {
 		copyFree:     d("replication_space_free_bytes", "What the standby's disk has for one more copy; none if that is not known.", "server", "catalog"),
 		replicating:  d("replication_running", "1 if a replication runs or waits for its turn.", "server"),
 
+		drillAge:     d("drill_age_seconds", "How long ago the last drill ended in which nothing failed; none if there never was one.", "server"),
+		drillLimit:   d("drill_max_age_seconds", "An older one is overdue; none if there is no limit.", "server"),
+		drilled:      d("drill_last_success_timestamp_seconds", "When the last drill ended in which nothing failed, 0 if there never was one.", "server"),
+		drillFailed:  d("drill_failed", "1 if something failed in the last drill.", "server"),
+		drillRunning: d("drill_running", "1 if a drill runs.", "server"),
+
 		treeConnected: d("files_connected", "1 if a conversation with the source goes on.", "server", "tree"),
 		treeFiles:     d("files_count", "Files of the copy.", "server", "tree"),
 		treeBytes:     d("files_source_bytes", "Size of the source; none if that is not known here.", "server", "tree"),
@@ -82,6 +90,7 @@ func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
 		s.state, s.role, s.ready, s.lastRTT, s.misses, s.suspended, s.epoch,
 		s.pending, s.loop, s.isolated, s.config, s.witness, s.build, s.standing,
 		s.copyAge, s.copyLimit, s.copied, s.copyBytes, s.copyRows, s.copyLate, s.copyFailed, s.copyDiverged, s.replicating, s.copyNeed, s.copyFree,
+		s.drillAge, s.drillLimit, s.drilled, s.drillFailed, s.drillRunning,
 		s.treeConnected, s.treeFiles, s.treeBytes, s.treeReceived, s.treeLag, s.treeMaxLag, s.treeSynced, s.treeMissing, s.treeHeld, s.treeFailed, s.treeAilment,
 	} {
 		ch <- d
@@ -152,6 +161,27 @@ func (c *snapshotCollector) server(send func(*prometheus.Desc, float64, ...strin
 	for _, v := range s.Trees {
 		c.tree(send, s.Name, v)
 	}
+	if s.Drills != nil {
+		c.drills(send, s.Name, *s.Drills)
+	}
+}
+
+// drills sends the numbers of a server's drills.
+func (c *snapshotCollector) drills(send func(*prometheus.Desc, float64, ...string), server string, v status.Drills) {
+	s := c.series
+	if v.Age != nil {
+		send(s.drillAge, *v.Age, server)
+	}
+	if v.MaxAge != nil {
+		send(s.drillLimit, *v.MaxAge, server)
+	}
+	var proved float64 // Zero, so that a rule about its age fires where there never was one.
+	if v.Proved != nil {
+		proved = float64(v.Proved.UnixMilli()) / 1000
+	}
+	send(s.drilled, proved, server)
+	send(s.drillFailed, number01(v.Last != nil && !v.Last.OK), server)
+	send(s.drillRunning, number01(v.Operation != ""), server)
 }
 
 // ailments are what may need a person about a copy of files.

@@ -82,6 +82,7 @@ type Server struct {
 	Takeover          Takeover     `key:"takeover"`
 	Databases         []Database   `key:"databases"`
 	Files             []FileTree   `key:"files"`
+	Drill             Drill        `key:"drill"`
 	Where             string       // file:line of the server's first key
 }
 
@@ -166,6 +167,15 @@ type Ready struct {
 	HTTP    *HTTPCheck     `key:"http"`
 	Command []string       `key:"command"`
 	Timeout time.Duration  `key:"timeout"`
+}
+
+// Drill says how a takeover of this primary is rehearsed. At most one of Weekly and Monthly is given.
+type Drill struct {
+	Weekly  string        `key:"weekly"`  // "sunday 03:00" local time, or ""
+	Monthly string        `key:"monthly"` // "1 03:00" local time, or ""
+	Check   []string      `key:"check"`   // exit status 0: it works on the copies; Takeover.Ready's command unless written
+	Timeout time.Duration `key:"timeout"` // of Check
+	MaxAge  time.Duration `key:"max_age"` // of the last good drill; 0: no limit
 }
 
 // Database is one catalog that is replicated.

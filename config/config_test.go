@@ -24,6 +24,7 @@ func TestDefaults(t *testing.T) {
 				OnConflict: "refuse", OnClaim: "defend", OnFailure: "undo", AddressOrder: "last",
 				Start: StandIn{Timeout: 90 * time.Second}, ReleaseAfter: 30 * time.Second,
 			},
+			Drill: Drill{Timeout: time.Minute},
 		}},
 	}
 	if diff := cmp.Diff(want, c, sameMeaning); diff != "" {

@@ -189,6 +189,7 @@ func (c *Config) describeData(w io.Writer, s Server) {
 	for _, f := range s.Files {
 		f.describe(w)
 	}
+	fmt.Fprint(w, s.describeDrill())
 }
 
 func (f FileTree) describe(w io.Writer) {

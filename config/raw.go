@@ -68,6 +68,7 @@ type rawServer struct {
 	Takeover          rawTakeover       `yaml:"takeover"`
 	Databases         list[rawDatabase] `yaml:"databases"`
 	Files             list[rawFileTree] `yaml:"files"`
+	Drill             rawDrill          `yaml:"drill"`
 }
 
 type rawAgent struct {
@@ -152,6 +153,15 @@ type rawReady struct {
 	HTTP    rawHTTP    `yaml:"http" either:"question"`
 	Command list[text] `yaml:"command" either:"question"`
 	Timeout duration   `yaml:"timeout"`
+}
+
+type rawDrill struct {
+	spot
+	Weekly  text       `yaml:"weekly" either:"when"`
+	Monthly text       `yaml:"monthly" either:"when"`
+	Check   list[text] `yaml:"check"`
+	Timeout duration   `yaml:"timeout"`
+	MaxAge  duration   `yaml:"max_age"`
 }
 
 type rawDatabase struct {

@@ -98,6 +98,7 @@ servers:
       - {name: D, engine: sqlite, primary: {dsn: a}, standby: {dsn: b}}
     files:
       - {name: F, source: {path: /mnt}, include: [{dir: x}], exclude: [{dir: y}], brake: {}, bandwidth: [{from: "08:00", to: "18:00", limit: 1MiB}]}
+    drill: {}
 `
 
 // TestReferenceTellsTheDefaults writes each annotated default where the key is

@@ -59,6 +59,7 @@ func (v *validator) server(raw rawServer) Server {
 	s.Takeover = v.takeover(raw, s)
 	s.Databases = v.databases(raw.Databases, s.Name)
 	s.Files = v.files(raw.Files, s.Name)
+	s.Drill = v.drill(raw.Drill, s)
 	return s
 }
 

@@ -92,6 +92,7 @@ func (still) Snapshot() status.Snapshot {
 			Name: "A", Paths: []status.Path{{Address: "10.0.0.1", RTT: &rtt}},
 			Copies: []status.Copy{{Catalog: "B", Age: &age, MaxAge: &age, Space: &status.Space{Free: &free}}},
 			Trees:  []status.Tree{{Name: "T", Lag: &age, Bytes: 1}},
+			Drills: &status.Drills{Age: &age, MaxAge: &age},
 		}},
 		Standby: status.Standby{Witnesses: []status.Witness{{Address: "10.0.0.254", Kind: "gateway"}}},
 	}
@@ -107,6 +108,7 @@ func TestMetricsTable(t *testing.T) {
 	metrics.ObserveMiss("A")
 	metrics.ObserveTakeover("A", "succeeded", time.Second)
 	metrics.ObserveReplication("A", status.FromLive, "succeeded", time.Second)
+	metrics.ObserveDrill("A", "succeeded", time.Second)
 	families, err := metrics.Registry().Gather()
 	if err != nil {
 		t.Fatal(err)

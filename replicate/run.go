@@ -21,6 +21,7 @@ type Catalog struct {
 	Engine  database.Engine
 	Primary database.End
 	Standby database.End // its Catalog is the copy's live name
+	Drill   database.End // the same server, with the name that a drill's copy has
 	Scripts []string     // fix-ups, by path, in their order
 }
 
@@ -173,18 +174,23 @@ func (r *Run) fix(c Catalog) plan.Step {
 	return plan.Step{
 		Name: "fix " + c.Name, Title: fmt.Sprintf("run %d fix-up scripts on %s", len(c.Scripts), pair.Names.Staging), Timeout: fixTimeout,
 		Do: func(ctx context.Context) (string, error) {
-			for _, path := range c.Scripts {
-				text, err := script(path, values)
-				if err != nil {
-					return "", err
-				}
-				if err := c.Engine.Fix(ctx, pair, text); err != nil {
-					return "", fmt.Errorf("%s: %w", path, err)
-				}
-			}
-			return fmt.Sprintf("%d scripts", len(c.Scripts)), nil
+			return fixUp(ctx, c, pair, values)
 		},
 	}
+}
+
+// fixUp runs the scripts of a catalog on its staging.
+func fixUp(ctx context.Context, c Catalog, pair database.Pair, values Values) (note string, err error) {
+	for _, path := range c.Scripts {
+		text, err := script(path, values)
+		if err != nil {
+			return "", err
+		}
+		if err := c.Engine.Fix(ctx, pair, text); err != nil {
+			return "", fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return fmt.Sprintf("%d scripts", len(c.Scripts)), nil
 }
 
 func (r *Run) verify(c Catalog) plan.Step {

@@ -51,6 +51,9 @@ func conclude(out *status.Snapshot) {
 			}
 		}
 		fileNotices(v, add)
+		if d := v.Drills; d != nil && d.Last != nil && !d.Last.OK {
+			add("warning", v.Name, "the last drill failed: "+firstLine(d.Last.Error), "failoverd drill "+v.Name)
+		}
 		for _, p := range v.Paths {
 			if p.Outcome == "missed" && v.Misses == 0 && v.Mode == monitor.Active.String() && v.Role == monitor.StandingBy.String() {
 				add("warning", v.Name, "no answer over "+p.Address, "failoverd show "+v.Name)

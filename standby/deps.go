@@ -41,6 +41,8 @@ type Deps struct {
 	// Catalogs are the databases of a server, in the order of its configuration.
 	Catalogs func(config.Server) []replicate.Catalog
 	Fence    func(config.Server) *takeover.Fence
+	// Rehearse is what a server's application is asked in a drill.
+	Rehearse func(config.Server) replicate.Check
 	Trees    Trees
 
 	// Next is the schedule of announcements: how long to wait for the next one.
@@ -83,6 +85,7 @@ type Metrics interface {
 	ObserveMiss(server string)
 	ObserveTakeover(server, result string, took time.Duration)
 	ObserveReplication(server, kind, result string, took time.Duration)
+	ObserveDrill(server, result string, took time.Duration)
 }
 
 // Pinger keeps the beat of the pings.

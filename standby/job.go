@@ -144,10 +144,14 @@ func (t *turn) admit(v *server, kind string, c cargo, o status.Order) *job {
 	t.fails = append(t.fails, func(error) { s.operations.forget(j.id) })
 	t.dispatch()
 	if v.job == j {
+		why := fmt.Sprintf("replications_at_once is %d", s.atOnce())
+		if v.drill != nil {
+			why = "a drill gives way to it"
+		}
 		t.note(journal.Event{
 			Kind: kind + ".queued", Severity: "info", Server: v.config.Name, Operation: j.id, Actor: actor(o.By),
 			Message: fmt.Sprintf("%s of %s waits for its turn", kind, v.config.Name),
-			Reason:  fmt.Sprintf("replications_at_once is %d", s.atOnce()),
+			Reason:  why,
 		}, false)
 	}
 	return j
@@ -180,6 +184,10 @@ func (t *turn) dispatch() {
 		}
 		if why := s.mayCopy(v, v.job.record.Kind, v.job.discards()); why != "" {
 			t.giveUp(v, v.job.record, why)
+			continue
+		}
+		if v.drill != nil { // which reads the copies that would be exchanged; it ends soon
+			t.giveWay(v, v.job.id+" is to begin")
 			continue
 		}
 		t.launch(v, v.job)

@@ -183,6 +183,9 @@ func (s *Standby) Cancel(ctx context.Context, id string, o status.Order) (plan.R
 			}
 			task = &j.task
 		}
+		if d := v.drill; d != nil && d.id == id {
+			task = &d.task
+		}
 		if task == nil || task.id != id {
 			return none{}, &status.Refusal{
 				Code: status.WrongState, Detail: fmt.Sprintf("operation %s has ended: there is nothing to cancel", id), Try: "failoverd operations",

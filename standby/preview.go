@@ -21,9 +21,12 @@ type shown struct {
 	skips  []string
 }
 
-// Preview shows what a takeover, a release or a replication would do now, and whether the
+// Preview shows what a takeover, a release, a replication or a drill would do now, and whether the
 // order as it stands would be refused. It changes nothing.
 func (s *Standby) Preview(ctx context.Context, name, kind string, o status.Order) (status.Preview, error) {
+	if kind == status.Drill {
+		return s.previewDrill(ctx, name)
+	}
 	if copying(kind) {
 		return s.previewCopy(ctx, name, kind, o)
 	}

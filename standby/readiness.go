@@ -42,6 +42,7 @@ func (s *Standby) readiness(c *scene, v *sight, trees []status.Tree) status.Read
 	}
 	checks = append(checks, v.fileChecks(trees)...)
 	checks = append(checks, v.fitness(c.now)...)
+	checks = append(checks, v.drillCheck(c.now)...)
 	mail := c.standby.Mail.Configured
 	add("alerts", mail, "warning", orWord(fmt.Sprintf("mailed to %d recipients", c.recipients), mail, "nobody would be told"), "configured", "failoverd test-alert")
 	r := status.Readiness{Verdict: "ready", Checks: checks}
@@ -53,7 +54,7 @@ func (s *Standby) readiness(c *scene, v *sight, trees []status.Tree) status.Read
 			r.Verdict = "degraded"
 		}
 	}
-	if r.Verdict == "ready" && f.LastAnswer.IsZero() && f.Role == monitor.StandingBy {
+	if r.Verdict == "ready" && f.Role == monitor.StandingBy && (f.LastAnswer.IsZero() || v.unproved()) {
 		r.Verdict = "unverified"
 	}
 	return r

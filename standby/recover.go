@@ -9,6 +9,7 @@ import (
 	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/plan"
+	"failoverd/status"
 	"failoverd/takeover"
 )
 
@@ -25,6 +26,7 @@ type memory struct {
 	empty  bool                   // the first start ever
 	open   map[string]plan.Record // by server: what was being done
 	jobs   map[string]plan.Record // by server: replications that were open
+	drills map[string]plan.Record // by server: drills that were open
 	loose  []plan.Record          // left open, and nothing is known to be done
 	intent string                 // a takeover that was about to begin
 }
@@ -54,7 +56,7 @@ func (s *Standby) recall(ctx context.Context) error {
 			return fmt.Errorf("the standby is %s for %q with the addresses %v, and the configuration has %v: put them back, then release it",
 				k.Role, name, k.Addresses, held(*v.config))
 		}
-		v.facts.Kept, v.treeFacts = k.Kept, k.Trees
+		v.facts.Kept, v.treeFacts, v.drills = k.Kept, k.Trees, k.Drills
 		if k.Role != monitor.StandingBy && k.Link != "" {
 			v.link = k.Link
 		}
@@ -71,7 +73,7 @@ func (s *Standby) remembered(ctx context.Context) (memory, error) {
 	s.self.reported, s.self.unready = values[valueReported], recallUnready(values[valueUnready])
 	m := memory{
 		bootID: values[valueBoot], clean: values[valueClean] == "yes", empty: values[valueBoot] == "",
-		open: map[string]plan.Record{}, jobs: map[string]plan.Record{}, intent: values[valueIntent],
+		open: map[string]plan.Record{}, jobs: map[string]plan.Record{}, drills: map[string]plan.Record{}, intent: values[valueIntent],
 	}
 	open := true
 	ops, err := s.deps.Journal.Operations(ctx, journal.OperationQuery{Open: &open})
@@ -84,6 +86,10 @@ func (s *Standby) remembered(ctx context.Context) (memory, error) {
 			return m, err
 		}
 		v, known := s.servers[r.Server]
+		if _, newer := m.drills[r.Server]; known && !newer && r.Kind == status.Drill {
+			m.drills[r.Server] = r
+			continue
+		}
 		_, newer := m.open[r.Server]
 		if _, newer := m.jobs[r.Server]; known && !newer && copying(r.Kind) {
 			m.jobs[r.Server] = r
@@ -167,7 +173,7 @@ func (s *Standby) recover(ctx context.Context) error {
 		t.start(s.servers[name], m, rebooted)
 	}
 	for _, r := range m.loose {
-		if copying(r.Kind) {
+		if copying(r.Kind) || r.Kind == status.Drill {
 			t.closeJob(r)
 			continue
 		}
@@ -200,6 +206,9 @@ func (t *turn) start(v *server, m memory, rebooted bool) {
 	role := v.facts.Role
 	if r, open := m.jobs[v.config.Name]; open {
 		t.takeUp(v, r) // before a takeover that goes on, which waits for it
+	}
+	if r, open := m.drills[v.config.Name]; open {
+		t.clearDrill(v, r)
 	}
 	t.idle(v)
 	t.step(v, monitor.Event{Kind: monitor.Started, Rebooted: rebooted}, automatic("recovery"))

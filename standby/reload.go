@@ -74,6 +74,9 @@ func (s *Standby) mayReplace(next *config.Config) error {
 		if v.job != nil && i < 0 {
 			return fmt.Errorf("server %q cannot be removed while %s runs or waits: cancel it first", name, v.job.id)
 		}
+		if v.drill != nil && i < 0 {
+			return fmt.Errorf("server %q cannot be removed while %s runs: cancel it first", name, v.drill.id)
+		}
 		if v.facts.Role == monitor.StandingBy {
 			continue
 		}
@@ -151,7 +154,7 @@ func (t *turn) join(c config.Server) {
 		return
 	}
 	delete(t.s.absent, c.Name)
-	v.facts.Kept, v.copies, v.treeFacts = k.Kept, t.s.recalled[c.Name], k.Trees
+	v.facts.Kept, v.copies, v.treeFacts, v.drills = k.Kept, t.s.recalled[c.Name], k.Trees, k.Drills
 	t.idle(v)
 	t.step(v, monitor.Event{Kind: monitor.Started}, automatic("reload"))
 }

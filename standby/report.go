@@ -87,7 +87,7 @@ func reportOf(s status.Snapshot, events []journal.Event, err error) (headline st
 			sections = append(sections, alerts.Section{Title: title, Lines: lines})
 		}
 	}
-	var servers, data, paused []string
+	var servers, data, drills, paused []string
 	for _, v := range s.Servers {
 		servers = append(servers, serverLine(v))
 		for _, p := range v.Paths {
@@ -99,6 +99,9 @@ func reportOf(s status.Snapshot, events []journal.Event, err error) (headline st
 		for _, tree := range v.Trees {
 			data = append(data, treeLine(v.Name, tree))
 		}
+		if v.Drills != nil {
+			drills = append(drills, drillLine(v.Name, *v.Drills))
+		}
 		if v.Suspension != nil {
 			paused = append(paused, pauseLine(v))
 		}
@@ -109,6 +112,7 @@ func reportOf(s status.Snapshot, events []journal.Event, err error) (headline st
 	add("Servers", servers)
 	add("Suspended", paused)
 	add("The data", data)
+	add("Drills", drills)
 	add("The last 24 hours", lately(events, err))
 	return headlineOf(s), sections
 }
@@ -189,6 +193,26 @@ func treeLine(server string, t status.Tree) string {
 	}
 	if t.Problem != "" {
 		text += "; " + t.Problem
+	}
+	return text
+}
+
+// drillLine says when a takeover was last rehearsed, and what came of it.
+func drillLine(server string, d status.Drills) string {
+	text := server + ": "
+	switch {
+	case d.Last == nil:
+		text += "never rehearsed"
+	case !d.Last.OK:
+		text += "the last drill FAILED at " + when(d.Last.At) + ": " + d.Last.Error
+	default:
+		text += "proved at " + when(d.Last.At)
+	}
+	if d.Age != nil && d.MaxAge != nil && *d.Age > *d.MaxAge {
+		text += fmt.Sprintf(", OVERDUE: %.0f days since the last one that passed", *d.Age/86400)
+	}
+	if d.Next != nil {
+		text += ", the next is due at " + when(*d.Next)
 	}
 	return text
 }

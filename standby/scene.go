@@ -58,6 +58,8 @@ type sight struct {
 	copies      map[string]replicate.Copy
 	probed      map[string]replicate.Probed
 	replication string // that runs or waits, empty if none
+	drills      replicate.Drills
+	drill       string // that runs, empty if none
 
 	trees     []trees.Tree
 	treeFacts map[string]treeFacts
@@ -95,10 +97,13 @@ func (s *Standby) scene(now time.Time, servers []*server, old scene) scene {
 		out.servers = append(out.servers, sight{
 			config: v.config, policy: v.policy, facts: v.facts, link: v.link, operation: v.operation, busy: v.task != nil,
 			beats: v.beats, asked: v.asked, outcomes: out.outcomes[first:],
-			catalogs: v.catalogs, copies: v.copies, probed: v.probed, trees: v.trees, treeFacts: v.treeFacts,
+			catalogs: v.catalogs, copies: v.copies, probed: v.probed, trees: v.trees, treeFacts: v.treeFacts, drills: v.drills,
 		})
 		if v.job != nil {
 			out.servers[len(out.servers)-1].replication = v.job.id
+		}
+		if v.drill != nil {
+			out.servers[len(out.servers)-1].drill = v.drill.id
 		}
 		if len(v.detail) > 0 {
 			out.servers[len(out.servers)-1].detail = maps.Clone(v.detail)

@@ -32,6 +32,7 @@ func (t *turn) schedule() {
 		if len(v.trees) > 0 {
 			t.watchTrees(v)
 		}
+		t.dueDrill(v, settled)
 		if len(v.catalogs) == 0 {
 			continue
 		}

@@ -112,6 +112,10 @@ func (v *sight) actions() []status.Action {
 		back = ""
 	}
 	add(status.ToLive, back, away, busy)
+	if v.config.Rehearsable() {
+		add(status.Drill, away, busy, when(v.replication != "", v.replication+" is running or waits"), when(v.drill != "", v.drill+" is running"),
+			when(f.State() == monitor.StateFailure, "it has failed"))
+	}
 	add("release", when(f.Role != monitor.StandingIn, "the standby does not stand in"), busy)
 	return list
 }

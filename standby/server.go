@@ -32,6 +32,8 @@ type server struct {
 	probing     bool                        // both ends are being asked
 	job         *job                        // the replication that runs or waits, nil if none; never changed, only replaced
 	replication string                      // the last one
+	drill       *drill                      // the rehearsal that runs, nil if none; never changed, only replaced
+	drills      replicate.Drills            // what is remembered of them
 
 	decision  *monitor.Decision // the last one
 	decided   time.Time
@@ -181,12 +183,13 @@ type kept struct {
 	Link      string         `json:"link,omitempty"`
 	Addresses []netip.Prefix `json:"addresses,omitempty"`
 
-	Trees map[string]treeFacts `json:"trees,omitempty"`
+	Trees  map[string]treeFacts `json:"trees,omitempty"`
+	Drills replicate.Drills     `json:"drills,omitzero"`
 }
 
 // kept returns what the journal is to keep about the server.
 func (s *server) kept() kept {
-	k := kept{Kept: s.facts.Kept, Trees: s.treeFacts}
+	k := kept{Kept: s.facts.Kept, Trees: s.treeFacts, Drills: s.drills}
 	if s.facts.Role != monitor.StandingBy {
 		k.Link, k.Addresses = s.link, held(*s.config)
 	}

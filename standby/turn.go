@@ -45,6 +45,8 @@ type former struct {
 	job         *job
 	replication string
 	treeFacts   map[string]treeFacts
+	drill       *drill
+	drills      replicate.Drills
 }
 
 // begin starts a turn.
@@ -74,12 +76,13 @@ func (t *turn) step(v *server, e monitor.Event, by plan.Actor) {
 	for _, effect := range effects {
 		t.effect(v, effect, incident, by)
 	}
+	t.makeRoom(v)
 }
 
 // remember notes that the server changed, and how it was before.
 func (t *turn) remember(v *server) {
 	if _, ok := t.before[v]; !ok {
-		t.before[v] = former{facts: v.facts, task: v.task, watch: v.watch, operation: v.operation, defended: v.defended, copies: v.copies, job: v.job, replication: v.replication, treeFacts: v.treeFacts}
+		t.before[v] = former{facts: v.facts, task: v.task, watch: v.watch, operation: v.operation, defended: v.defended, copies: v.copies, job: v.job, replication: v.replication, treeFacts: v.treeFacts, drill: v.drill, drills: v.drills}
 	}
 }
 
@@ -181,6 +184,7 @@ func (t *turn) revert(err error) error {
 		}
 		v.task, v.watch, v.operation, v.defended = was.task, was.watch, was.operation, was.defended
 		v.copies, v.job, v.replication, v.treeFacts = was.copies, was.job, was.replication, was.treeFacts
+		v.drill, v.drills = was.drill, was.drills
 	}
 	t.s.self.revert(t.self)
 	for _, fail := range t.fails {

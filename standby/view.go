@@ -112,6 +112,7 @@ func (s *Standby) server(c *scene, v *sight) status.Server {
 	}
 	out.Copies, out.Replication = v.views(c.now), v.replication
 	out.Trees = v.treeViews(s.deps.Trees.Status, c.now)
+	out.Drills = v.drillView(c.now)
 	out.Readiness = s.readiness(c, v, out.Trees)
 	out.Summary, out.Next = v.sentence()
 	out.Actions = v.actions()

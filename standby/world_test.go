@@ -240,9 +240,18 @@ func (w *world) deps() Deps {
 					Name: d.Name, Kind: "memory", Engine: w.engine, Scripts: d.Fixups,
 					Primary: database.End{Host: c.Name, DSN: c.Name, Catalog: d.Name},
 					Standby: database.End{Host: "standby", DSN: "standby", Catalog: database.CopyOf(c.Name, d.Name)},
+					Drill:   database.Beside(database.End{Host: "standby", DSN: "standby", Catalog: database.CopyOf(c.Name, d.Name)}),
 				})
 			}
 			return list
+		},
+		Rehearse: func(c config.Server) replicate.Check {
+			if len(c.Drill.Check) == 0 {
+				return replicate.Check{}
+			}
+			return replicate.Check{Command: "check", Timeout: c.Drill.Timeout, Run: func(ctx context.Context) (string, error) {
+				return "it works", w.act(ctx, "check "+c.Name, func() {})
+			}}
 		},
 		Trees: w.trees,
 		Next:  address.Announcements,

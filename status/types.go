@@ -127,6 +127,7 @@ type Server struct {
 	Operation         string      `json:"operation" doc:"Identifier of the operation that runs, empty if none"`
 	Copies            []Copy      `json:"copies" doc:"The standby's copies of its databases, in the order of the configuration"`
 	Trees             []Tree      `json:"files" doc:"The standby's copies of its files, in the order of the configuration"`
+	Drills            *Drills     `json:"drill" doc:"Its drills, null where there is nothing to rehearse"`
 	Replication       string      `json:"replication" doc:"Identifier of the replication that runs or waits for its turn, empty if none"`
 	Incident          string      `json:"incident" doc:"Identifier of the open incident, empty if none"`
 	Actions           []Action    `json:"actions" doc:"What can be ordered now, and why not the rest"`
@@ -174,7 +175,7 @@ type Suspension struct {
 
 // Action is something that can be ordered of a server.
 type Action struct {
-	Name    string `json:"name" enum:"suspend,resume,stop,failover,release,replicate-from-live,replicate-to-live,rollback"`
+	Name    string `json:"name" enum:"suspend,resume,stop,failover,release,replicate-from-live,replicate-to-live,rollback,drill"`
 	Allowed bool   `json:"allowed"`
 	WhyNot  string `json:"why_not"`
 }

@@ -67,6 +67,9 @@ func (s *standby) server(name, address string) status.Server {
 			Attempt: &status.Attempt{At: verified, Kind: status.FromLive, OK: true, Operation: "replicate-from-live-1"},
 		}},
 	}
+	v.Drills = &status.Drills{Proved: &taken, Age: &age, Next: &next, Last: &status.Drilled{
+		At: taken, Took: 95, OK: true, Left: []string{"the files"}, Operation: "drill-1",
+	}}
 	for i := range 30 {
 		v.Beats = append(v.Beats, status.Beat{At: now.Add(time.Duration(i-30) * 2 * time.Second), Outcome: "answered", RTT: &rtt})
 	}
@@ -95,6 +98,7 @@ func actions(v status.Server) []status.Action {
 		action("release", when(v.Role != "standing in", "the standby does not stand in")),
 		action(status.FromLive, away+when(v.State == "Failure" && away == "", "it has failed")),
 		action(status.ToLive, away),
+		action(status.Drill, away),
 	}
 }
 
@@ -326,6 +330,10 @@ func (s *standby) Replicate(ctx context.Context, server, kind string, o status.O
 
 func (s *standby) RollBack(ctx context.Context, server string, o status.Order) (plan.Record, error) {
 	return s.admit(ctx, "rollback", server, status.RollBack, o)
+}
+
+func (s *standby) Drill(ctx context.Context, server string, o status.Order) (plan.Record, error) {
+	return s.admit(ctx, "drill", server, status.Drill, o)
 }
 
 func (s *standby) Preview(_ context.Context, server, kind string, _ status.Order) (status.Preview, error) {

@@ -60,6 +60,7 @@ func (w *world) catalogs(c config.Server) []replicate.Catalog {
 			Primary: end(fmt.Sprintf("%s (%s)", c.Name, c.Address), d.Primary, d.Name),
 			Standby: end(w.config.Standby.Name, d.Standby, database.CopyOf(c.Name, d.Name)),
 		})
+		list[len(list)-1].Drill = beside(d.Engine, list[len(list)-1].Standby)
 		primary := &list[len(list)-1].Primary
 		switch b, cache := d.Primary.Backups, kept(w.config.Standby.DataDir, c); {
 		case d.Primary.Agent != "":
@@ -67,6 +68,23 @@ func (w *world) catalogs(c config.Server) []replicate.Catalog {
 		case b != nil && b.Agent != "":
 			primary.Shelf = w.link.shelf(c.Agent.Address, b.Agent, b.Server, cache)
 		}
+	}
+	return list
+}
+
+// beside is where a drill makes its copy.
+func beside(engine string, e database.End) database.End {
+	if engine == "sqlite" {
+		return sqlite.Beside(e)
+	}
+	return database.Beside(e)
+}
+
+// drillCopies is what an application is told about the copies that it is asked about in a drill.
+func (w *world) drillCopies(c config.Server) []standin.Catalog {
+	var list []standin.Catalog
+	for _, one := range w.catalogs(c) {
+		list = append(list, standin.Catalog{Name: one.Name, Copy: one.Drill.Catalog, DSN: one.Drill.DSN})
 	}
 	return list
 }

@@ -23,6 +23,7 @@ A server is down right now?  failoverd status`,
   failoverd failover DEMOSERVER       take over now
   failoverd release DEMOSERVER        stop standing in
   failoverd replicate from-live DEMOSERVER   copy its databases now
+  failoverd drill DEMOSERVER          rehearse a takeover
   failoverd help exit-codes           what scripts can rely on`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,7 +57,7 @@ A server is down right now?  failoverd status`,
 		p.statusCommand(), p.checkCommand(), p.showCommand(), p.eventsCommand(), p.explainCommand(),
 		p.filesCommand(), p.operationsCommand(), p.operationCommand(), p.agentsCommand(), p.auditCommand())
 	add("order",
-		p.failoverCommand(), p.releaseCommand(), p.replicateCommand(),
+		p.failoverCommand(), p.releaseCommand(), p.replicateCommand(), p.drillCommand(),
 		p.suspendCommand(), p.resumeCommand(), p.stopCommand())
 	add("set",
 		p.configCommand(), p.reloadCommand(), p.testAlertCommand(), p.selftestCommand(), p.discoverCommand(), p.pairCommand(), p.tokenCommand())

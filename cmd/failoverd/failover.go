@@ -36,7 +36,9 @@ type order struct {
 	noWait  bool
 	timeout string
 	submit  func(ctx context.Context, client *api.Client, o *order) (plan.Record, error)
-	effect  func(s status.Server, standby string, v status.Preview) string // what the question says
+
+	effect   func(s status.Server, standby string, v status.Preview) string // what the question says
+	harmless bool                                                           // there is no question, and no check that could be accepted
 }
 
 // failoverCommand is `failoverd failover`.
@@ -111,14 +113,16 @@ func (p *program) orderCommand(o *order) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the plan and the checks, and change nothing; exit code 5 if it would be refused")
-	f.StringSliceVar(&o.accept, "accept", nil, "go on although the check of this `NAME` fails; the refusal names it (may be repeated)")
-	_ = cmd.RegisterFlagCompletionFunc("accept", cobra.FixedCompletions(o.words, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	if !o.harmless {
+		f.StringSliceVar(&o.accept, "accept", nil, "go on although the check of this `NAME` fails; the refusal names it (may be repeated)")
+		_ = cmd.RegisterFlagCompletionFunc("accept", cobra.FixedCompletions(o.words, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+		f.BoolVarP(&o.yes, "yes", "y", false, "answer the question with yes, and nothing else")
+		cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
+	}
 	f.StringVar(&o.reason, "reason", "", "why, a `TEXT` for the history and the alert")
-	f.BoolVarP(&o.yes, "yes", "y", false, "answer the question with yes, and nothing else")
 	f.BoolVar(&o.noWait, "no-wait", false, "return when the operation has been admitted")
 	f.StringVar(&o.timeout, "timeout", "", "stop waiting after this `TIME` (30s, 10m) with exit code 10; the operation goes on")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "no-wait")
-	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
 	cmd.MarkFlagsMutuallyExclusive("no-wait", "timeout")
 	cmd.RunE = p.runner(func(ctx context.Context, args []string) error {
 		o.server = args[0]
@@ -145,7 +149,7 @@ func (p *program) carryOut(ctx context.Context, client *api.Client, o *order, pa
 	if o.dryRun {
 		return p.dryRun(ctx, client, o)
 	}
-	if !o.yes {
+	if !o.yes && !o.harmless {
 		if err := p.confirm(ctx, client, o); err != nil {
 			return err
 		}

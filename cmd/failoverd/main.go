@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"failoverd/internal/lab"
+	"failoverd/takeover/room"
 )
 
 func main() {
-	lab.Trampoline() // a command on a host of the lab is this program, turned into it
+	lab.Trampoline()  // a command on a host of the lab is this program, turned into it
+	room.Trampoline() // so is what keeps the room of a drill
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 }
 

@@ -27,7 +27,11 @@ func (p *program) writePreview(w io.Writer, colours palette, v status.Preview) {
 	writeCrossings(w, colours, v.Crossings)
 	writeTreeCrossings(w, colours, v.Trees)
 	if len(v.Skips) > 0 {
-		line(w, "Your order skips:")
+		if v.Kind == status.Drill {
+			line(w, "What is left out:")
+		} else {
+			line(w, "Your order skips:")
+		}
 		for _, s := range v.Skips {
 			line(w, "  %s", s)
 		}
@@ -63,6 +67,8 @@ func passive(kind string) string {
 		return "released"
 	case status.RollBack:
 		return "rolled back"
+	case status.Drill:
+		return "rehearsed"
 	case status.FromLive:
 		return "replicated from live"
 	case status.ToLive:

@@ -77,6 +77,7 @@ func (p *program) writeServer(w io.Writer, colours palette, s status.Server, run
 	}
 	p.writeCopies(w, colours, s, running)
 	p.writeTrees(w, colours, s)
+	p.writeDrills(w, colours, s)
 	line(w, "Would a takeover succeed now? %s", s.Readiness.Verdict)
 	writeReadinessChecks(w, colours, s.Readiness.Checks)
 	line(w, "What can be ordered:")

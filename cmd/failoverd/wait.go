@@ -281,7 +281,7 @@ func (s *progress) end(r plan.Record) error {
 		return nil
 	}
 	try := "failoverd explain " + r.Server + "; failoverd status"
-	if api.Replicates(r.Kind) {
+	if api.Replicates(r.Kind) || r.Kind == status.Drill {
 		try = "failoverd show " + r.Server + "; failoverd events --server " + r.Server
 	}
 	return &failure{code: codeOf(r.State), detail: verdict(r), try: try}
@@ -304,6 +304,8 @@ func followUp(r plan.Record) string {
 			text += fmt.Sprintf(" What only its files had is set aside: failoverd files set-aside %s TREE", r.Server)
 		}
 		return text
+	case status.Drill:
+		return fmt.Sprintf("A takeover of %s would work, as far as it was rehearsed. What was not: failoverd show %s", r.Server, r.Server)
 	case status.RollBack:
 		return fmt.Sprintf("The previous copies are in service again. To see them: failoverd show %s", r.Server)
 	}

@@ -15,10 +15,12 @@ import (
 	"failoverd/internal/netstate"
 	"failoverd/journal"
 	"failoverd/monitor/probe"
+	"failoverd/replicate"
 	"failoverd/replicate/trees"
 	"failoverd/standby"
 	"failoverd/takeover"
 	"failoverd/takeover/address"
+	"failoverd/takeover/room"
 	"failoverd/takeover/standin"
 )
 
@@ -59,6 +61,7 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		StandIn:  w.standIn,
 		Catalogs: w.catalogs,
 		Fence:    w.fence,
+		Rehearse: w.rehearse,
 		Trees:    trees.NewSet(w.link, w.log.With("component", "files")),
 		Next:     address.Announcements,
 		TestMail: w.testMail,
@@ -187,6 +190,28 @@ func (w *world) fence(c config.Server) *takeover.Fence {
 		Command: strings.Join(f.Command, " "), Timeout: f.Timeout, Continue: f.OnFailure == "continue",
 		Run: func(ctx context.Context) (string, error) {
 			return standin.RunCommand(ctx, standin.Command{Args: f.Command, Env: environ, Timeout: f.Timeout})
+		},
+	}
+}
+
+// rehearse is what a server's application is asked in a drill: as the ready command of its stand-in, but in a network of
+// its own, and about the drill's copies.
+func (w *world) rehearse(c config.Server) replicate.Check {
+	if len(c.Drill.Check) == 0 {
+		return replicate.Check{}
+	}
+	spec := w.spec(c)
+	spec.Environment.Role, spec.Environment.Catalogs = standin.Drill, w.drillCopies(c)
+	asked := room.Command{Addresses: spec.Environment.Addresses, Doors: doors(c), Args: c.Drill.Check, Env: spec.Environ(), Timeout: c.Drill.Timeout}
+	return replicate.Check{
+		Command: strings.Join(c.Drill.Check, " "), Timeout: c.Drill.Timeout,
+		Run: func(ctx context.Context) (string, error) {
+			said, err := room.Run(ctx, asked)
+			if err != nil {
+				return "", err
+			}
+			first, _, _ := strings.Cut(said, "\n")
+			return strings.TrimSuffix("exit status 0: "+first, ": "), nil
 		},
 	}
 }

@@ -99,6 +99,12 @@ func NamesOf(live string) Names {
 // CopyOf is the live name of a server's catalog on the standby, so that one standby instance holds the catalogs of many.
 func CopyOf(server, catalog string) string { return server + "_" + catalog }
 
+// Beside is where a drill makes its copy of the one in service at an end: at the same server, under a name of its own.
+func Beside(e End) End {
+	e.Catalog += "__drill"
+	return e
+}
+
 // Watch follows a copy. It may be nil. It must not block, and is called at most some ten times a second.
 type Watch func(Progress)
 

@@ -23,7 +23,17 @@ type Environment struct {
 	Server    string       // FAILOVERD_SERVER: the name of the server
 	Addresses []netip.Addr // FAILOVERD_ADDRESSES: the service addresses, with spaces between them
 	Catalogs  []Catalog    // the databases, in the order of the configuration
+	Role      Role         // FAILOVERD_ROLE
 }
+
+// Role is what the application is asked for. The zero value is StandingIn.
+type Role string
+
+// The roles. In a drill nothing is started, and nobody's users are served.
+const (
+	StandingIn Role = "standing-in"
+	Drill      Role = "drill"
+)
 
 // Catalog is one database, and where the stand-in finds its copy. Each value stands in a list of its own, one a line in
 // the same order, since a name may hold a space.
@@ -43,6 +53,10 @@ func (e Environment) variables(dir string) [][2]string {
 	for _, c := range e.Catalogs {
 		names, copies, sources = append(names, c.Name), append(copies, c.Copy), append(sources, c.DSN)
 	}
+	role := e.Role
+	if role == "" {
+		role = StandingIn
+	}
 	return [][2]string{
 		{"FAILOVERD_SERVER", e.Server},
 		{"FAILOVERD_ADDRESSES", strings.Join(addresses, " ")},
@@ -50,7 +64,7 @@ func (e Environment) variables(dir string) [][2]string {
 		{"FAILOVERD_CATALOGS", strings.Join(names, "\n")},
 		{"FAILOVERD_COPIES", strings.Join(copies, "\n")},
 		{"FAILOVERD_DSNS", strings.Join(sources, "\n")},
-		{"FAILOVERD_ROLE", "standing-in"},
+		{"FAILOVERD_ROLE", string(role)},
 	}
 }
 

@@ -6,6 +6,7 @@ const names = [
   ["suspend", "Suspend"], ["resume", "Resume"], ["stop", "Stop"],
   ["failover", "Failover now"], ["release", "Release"],
   ["replicate-from-live", "Replicate from live"], ["replicate-to-live", "Replicate to live"], ["rollback", "Roll back copies"],
+  ["drill", "Drill"],
 ];
 
 // whyNot says why an action cannot be ordered now; empty if it can.
@@ -20,6 +21,7 @@ export function whyNot(s, action) {
     if (s.role !== "standing by") return `the standby is ${s.role}`;
     return s.operation || s.replication ? "an operation is running" : "";
   }
+  if (action === "drill" && !s.drill) return "there is nothing to rehearse";
   return "";
 }
 

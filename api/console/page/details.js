@@ -19,6 +19,7 @@ export function Details({ server: s }) {
     <${Actions} server=${s} />
     <${Readiness} s=${s} />
     <${Data} s=${s} standby=${standby} />
+    <${Drills} s=${s} />
     <${Addresses} s=${s} />
     <${LastOperation} s=${s} />
     <${Chart} name=${s.name} />
@@ -57,6 +58,26 @@ function Data({ s, standby }) {
       ${c.attempt && !c.attempt.ok && html`<p><${Mark} as=${result("failed")}>failed ${when(c.attempt.at)}: ${c.attempt.error}<//> <a href=${toOperation(c.attempt.operation)}>its steps</a></p>`}
       <p><small>${c.next_at ? `next ${when(c.next_at)}` : "only by order"}${c.previous_at ? `; the copy before, of ${when(c.previous_at)}, is kept` : ""}</small></p>
     </li>`)}</ul>`;
+}
+
+function Drills({ s }) {
+  const d = s.drill;
+  if (!d) return null;
+  return html`<h3>Drills</h3>
+    ${d.operation && html`<${Running} id=${d.operation} />`}
+    <p><${DrillAge} s=${s} /> ${d.last && html`<a href=${toOperation(d.last.operation)}>its steps</a>`}</p>
+    ${d.last && !d.last.ok && html`<p class="problem">${d.last.error}</p>`}
+    <p><small>${d.next_at ? `next ${when(d.next_at)}` : "only by order"}${d.last?.not_rehearsed.length ? `; not rehearsed: ${d.last.not_rehearsed.join("; ")}` : ""}</small></p>`;
+}
+
+// DrillAge is when a takeover was last rehearsed, against its limit.
+export function DrillAge({ s }) {
+  const d = s.drill;
+  if (!d) return html`<small>nothing to rehearse</small>`;
+  if (!d.last) return html`<${Mark} as=${{ shape: "triangle", tone: "warn" }}>never rehearsed<//>`;
+  if (!d.last.ok) return html`<${Mark} as=${{ shape: "cross", tone: "bad" }}>drill failed<small>${when(d.last.at)}</small><//>`;
+  const over = d.max_age_s !== null && d.age_s > d.max_age_s;
+  return html`<${Mark} as=${over ? { shape: "triangle", tone: "warn" } : { shape: "check", tone: "good" }}>rehearsed<small>${span(d.age_s)} ago${d.max_age_s === null ? "" : `, limit ${span(d.max_age_s)}`}</small><//>`;
 }
 
 function Running({ id }) {

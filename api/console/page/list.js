@@ -3,6 +3,7 @@ import { html } from "./vendor/htm-preact.js";
 import { state } from "./store.js";
 import { Mark } from "./shape.js";
 import { toServer } from "./place.js";
+import { DrillAge } from "./details.js";
 import { look, readiness, serves, span, clock } from "./words.js";
 
 export function ServerList({ selected, chosen }) {
@@ -10,7 +11,7 @@ export function ServerList({ selected, chosen }) {
   return html`<section class="list" aria-label="Servers">
     <table role="table">
       <thead role="rowgroup"><tr role="row">
-        ${["Server", "State", "Served by", "Readiness", "Last pings", "Data"].map((h) => html`<th role="columnheader" scope="col">${h}</th>`)}
+        ${["Server", "State", "Served by", "Readiness", "Last pings", "Data", "Drill"].map((h) => html`<th role="columnheader" scope="col">${h}</th>`)}
       </tr></thead>
       <tbody role="rowgroup">
         ${servers.map((s) => html`<${Row} key=${s.name} s=${s} standby=${standby.name} selected=${s === selected} chosen=${chosen} />`)}
@@ -31,6 +32,7 @@ function Row({ s, standby, selected, chosen }) {
     <td role="cell" data-head="Readiness"><${Mark} as=${readiness(s.readiness.verdict)} />${worst > 0 && html` <small>(${worst})</small>`}</td>
     <td role="cell" data-head="Last pings"><${Beats} s=${s} /></td>
     <td role="cell" data-head="Data"><${DataAge} s=${s} /></td>
+    <td role="cell" data-head="Drill"><${DrillAge} s=${s} /></td>
   </tr>`;
 }
 

@@ -113,6 +113,15 @@ export const orders = {
     }),
     send: give("rollback", decision),
   },
+  drill: {
+    word: (name) => `Rehearse ${name}`, reason: true, preview: true,
+    about: ({ server, standby }) => ({
+      question: `Rehearse a takeover of ${server.name}?`,
+      effect: `${standby} copies its copies of ${server.name} once more, tries them, and drops them. What is in service is not changed, and ${server.name} is not asked anything.`,
+      risks: [],
+    }),
+    send: give("drill", remark),
+  },
   cancel: {
     word: (_, operation) => `Stop the ${operationWord(operation.kind)}`, back: "Let it go on", reason: true,
     about: ({ operation, snapshot }) => {

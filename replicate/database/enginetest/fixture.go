@@ -53,6 +53,9 @@ type Fixture struct {
 	// Unreachable gives the same end at a place where no server answers.
 	Unreachable func(e database.End) database.End
 
+	// Beside gives the end of a drill's copy of the one in service at an end. nil: database.Beside.
+	Beside func(e database.End) database.End
+
 	// Missing gives the same end with a catalog that does not exist. nil: one whose name is longer.
 	Missing func(e database.End) database.End
 

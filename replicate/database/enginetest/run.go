@@ -30,6 +30,7 @@ func Run(t *testing.T, f Fixture) {
 		{"Changes", changes},
 		{"Neighbours", neighbours},
 		{"ToLive", toLive},
+		{"Beside", beside},
 		{"Trouble", trouble},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.proves(t, f) })

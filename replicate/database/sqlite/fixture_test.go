@@ -51,6 +51,7 @@ func (s *site) fixture(t *testing.T) enginetest.Fixture {
 			e.DSN, e.Catalog = filepath.Dir(e.DSN)+"/", "lost"
 			return e
 		},
+		Beside:      Beside,
 		NoPasswords: true,
 		FullDisk:    s.fullDisk(t),
 		Fill:        fill,
