@@ -2,6 +2,7 @@ package standin
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,6 +24,7 @@ type Environment struct {
 	Server    string       // FAILOVERD_SERVER: the name of the server
 	Addresses []netip.Addr // FAILOVERD_ADDRESSES: the service addresses, with spaces between them
 	Catalogs  []Catalog    // the databases, in the order of the configuration
+	Role      string       // FAILOVERD_ROLE: what the application is to be; "" is standing-in
 }
 
 // Catalog is one database, and where the stand-in finds its copy. Each value stands in a list of its own, one a line in
@@ -50,7 +52,7 @@ func (e Environment) variables(dir string) [][2]string {
 		{"FAILOVERD_CATALOGS", strings.Join(names, "\n")},
 		{"FAILOVERD_COPIES", strings.Join(copies, "\n")},
 		{"FAILOVERD_DSNS", strings.Join(sources, "\n")},
-		{"FAILOVERD_ROLE", "standing-in"},
+		{"FAILOVERD_ROLE", cmp.Or(e.Role, "standing-in")},
 	}
 }
 
