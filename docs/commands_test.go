@@ -194,7 +194,7 @@ func TestCommandsSeesWhatIsWrong(t *testing.T) {
 		"suspend A":                       true, // no reason
 		"token create A --role viewer":    false,
 		"token make A":                    true,
-		"failback A":                      true,
+		"failback A":                      false,
 		"serve --config /none --nope":     true,
 		"lab --keep":                      false,
 		"status --url https://none --yes": true,

@@ -113,6 +113,12 @@ func (w *world) ObserveTakeover(server, result string, _ time.Duration) {
 	w.took = append(w.took, server+" "+result)
 }
 
+func (w *world) ObserveFailback(server, result string, _ time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.took = append(w.took, fmt.Sprintf("%s failback %s", server, result))
+}
+
 func (w *world) ObserveReplication(server, kind, result string, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -99,6 +99,7 @@ type network struct {
 	admin         string // a catalog that is always there
 	list          string // the query that lists the catalogs
 	host          *lab.Host
+	address       string    // of the primary's server; pbx's own unless it moves
 	servers       [2]string // where they listen on the machine
 	more          [2]string // what else the configuration says of each
 	relay, second *site.Relay
@@ -108,6 +109,9 @@ type network struct {
 func newNetwork(t *testing.T, c *company, n *network) databases {
 	t.Helper()
 	n.host = c.PBX.Host
+	if n.address == "" {
+		n.address = site.PBXAddress
+	}
 	ok(t, n.back())
 	var err error
 	n.second, err = site.NewRelay(c.Standby, "127.0.0.1:"+n.port, n.servers[secondary])
@@ -118,8 +122,15 @@ func newNetwork(t *testing.T, c *company, n *network) databases {
 
 func newPostgres(t *testing.T, c *company) databases {
 	t.Helper()
+	return newPostgresAt(t, c, site.PBXAddress)
+}
+
+// newPostgresAt has the primary's server listen at an address of pbx.
+func newPostgresAt(t *testing.T, c *company, address string) databases {
+	t.Helper()
 	n := &network{
-		engine: "postgres", port: "5432", admin: "postgres", list: "SELECT datname FROM pg_database",
+		address: address,
+		engine:  "postgres", port: "5432", admin: "postgres", list: "SELECT datname FROM pg_database",
 		dsn: func(address, catalog string) string { return "postgres://postgres@" + address + "/" + catalog },
 		connect: func(address, catalog string) (string, string) {
 			return "pgx", "postgres://postgres@" + address + "/" + url.PathEscape(catalog) + "?sslmode=disable"
@@ -194,7 +205,7 @@ func (n *network) config() string {
     primary: {dsn: %q%s}
     standby: {dsn: %q%s}
     replicate_daily: "03:30"
-`, n.engine, n.dsn(net.JoinHostPort(site.PBXAddress, n.port), "calls"), n.more[primary], n.dsn("127.0.0.1:"+n.port, n.admin), n.more[secondary])
+`, n.engine, n.dsn(net.JoinHostPort(n.address, n.port), "calls"), n.more[primary], n.dsn("127.0.0.1:"+n.port, n.admin), n.more[secondary])
 }
 
 func (n *network) create(t *testing.T) {
@@ -238,7 +249,7 @@ func (n *network) die() error {
 
 func (n *network) back() error {
 	var err error
-	n.relay, err = site.NewRelay(n.host, net.JoinHostPort(site.PBXAddress, n.port), n.servers[primary])
+	n.relay, err = site.NewRelay(n.host, net.JoinHostPort(n.address, n.port), n.servers[primary])
 	return err
 }
 
