@@ -65,6 +65,10 @@ func incident142() []journal.Event {
 		{Time: at("03:30:00.000"), Kind: "standin.died", Severity: journal.Critical, Message: "ipfx.service has ended", Reason: "exit status 139"},
 		{Time: at("03:30:05.000"), Kind: "standin.restarted", Message: "ipfx.service started again"},
 		{Time: at("03:31:00.000"), Kind: "standin.failed", Severity: journal.Critical, Message: "ipfx.service ended 3 times", Reason: "exit status 139"},
+		{Time: at("10:02:00.000"), Kind: "failback.started", Operation: "op-11", Actor: alice, Message: "failback of pbx1 started"},
+		{Time: at("10:02:01.000"), Kind: "failback.step", Operation: "op-11", Message: "copy CTSERVER: 120034 rows in 41 tables"},
+		{Time: at("10:02:03.000"), Kind: "failback.done", Severity: journal.Warning, Operation: "op-11", Actor: alice, Message: "pbx1 has its data and its role back: it should answer now", Reason: "the final stop took 2.1s until the primary could serve, 2.9s until its application was started; it took 3s"},
+		{Time: at("10:02:03.000"), Kind: "failback.failed", Severity: journal.Critical, Operation: "op-11", Actor: alice, Message: "pbx1 could not be failed back: it stopped at copy CTSERVER; what was done is undone, the standby stands in again", Reason: "copy CTSERVER: the disk of pbx1 is full"},
 	}
 	for i := range events {
 		e := &events[i]
@@ -135,6 +139,8 @@ func stories() map[string]Story {
 		"server.answering":    chapter("server.answering", "server.warning", down...),
 		"release.done":        chapter("release.done", "takeover.done", slices.Concat(serving, []string{"primary.back", "release.started", "release.step"})...),
 		"release.failed":      chapter("release.failed", "takeover.done", slices.Concat(serving, []string{"primary.back", "release.started", "release.step"})...),
+		"failback.done":       chapter("failback.done", "takeover.done", slices.Concat(serving, []string{"primary.back", "failback.started", "failback.step"})...),
+		"failback.failed":     chapter("failback.failed", "takeover.done", slices.Concat(serving, []string{"primary.back", "failback.started", "failback.step"})...),
 		"standin.died":        chapter("standin.died", "takeover.done", serving...),
 		"standin.failed":      chapter("standin.failed", "takeover.done", slices.Concat(serving, []string{"standin.died", "standin.restarted"})...),
 		"standby.isolated":    single(isolated),

@@ -160,6 +160,25 @@ var kinds = [...]Kind{
 		Next:    []string{"Do NOT bring {server} up yet: its address may still be on {standby}.", "Remove the reason and order it again: `failoverd release {server}`", explain},
 	},
 	{
+		Name: "failback.done", Severity: journal.Warning, Protected: true, State: "FAILED BACK", Runbook: "failed-back",
+		Symptom: "{server} FAILED BACK",
+		Lead:    "{server} has its data and its role back; {standby} serves its users no longer.",
+		Next: []string{
+			"If its application was not started by its agent (above), start it on {server} now, with its service address.",
+			"Check that it is OK: `failoverd status {server}`",
+		},
+	},
+	{
+		Name: "failback.failed", Severity: journal.Critical, Protected: true, State: "FAILBACK FAILED", Runbook: "failback-failed",
+		Symptom: "{server} FAILBACK FAILED",
+		Lead:    "{server} could not be failed back: {reason}",
+		Next: []string{
+			"Do NOT start the application of {server}: see first who serves its users: `failoverd status {server}`",
+			"Remove the reason and order it again: `failoverd failback {server} --dry-run`, then `failoverd failback {server}`",
+			"See its steps: `failoverd events --server {server}`",
+		},
+	},
+	{
 		Name: "server.unstable", Severity: journal.Critical, State: "UNSTABLE", Runbook: "server-unstable",
 		Symptom: "{server} UNSTABLE",
 		Lead:    "{server} goes down and comes back again and again: {reason}",

@@ -27,6 +27,8 @@ type Standby interface {
 	// Failover and Release return when the operation has been admitted. It goes on.
 	Failover(ctx context.Context, server string, o status.Order) (plan.Record, error)
 	Release(ctx context.Context, server string, o status.Order) (plan.Record, error)
+	// Failback brings data and role back; it returns when it has been admitted.
+	Failback(ctx context.Context, server string, o status.Order) (plan.Record, error)
 	// Replicate copies the server's databases, and to live its files as well; the kind is status.FromLive or
 	// status.ToLive. RollBack puts the previous copies in service again. Both return when the operation has been admitted.
 	Replicate(ctx context.Context, server, kind string, o status.Order) (plan.Record, error)

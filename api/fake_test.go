@@ -154,6 +154,10 @@ func (f *fakeStandby) Release(ctx context.Context, server string, o status.Order
 	return f.admit(ctx, "release", server, Release, o)
 }
 
+func (f *fakeStandby) Failback(ctx context.Context, server string, o status.Order) (plan.Record, error) {
+	return f.admit(ctx, "failback", server, status.Failback, o)
+}
+
 func (f *fakeStandby) Replicate(ctx context.Context, server, kind string, o status.Order) (plan.Record, error) {
 	return f.admit(ctx, "replicate", server, kind, o)
 }

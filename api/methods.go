@@ -76,6 +76,12 @@ func (c *Client) Release(ctx context.Context, name, reason string, accept []stri
 	return post[plan.Record](ctx, c, serverPath(name)+"/release", nil, Decision{Reason: reason, Accept: accept})
 }
 
+// Failback orders data and role to be given back, and returns the operation when it was admitted. Both hosts are asked
+// before that: give ctx two minutes.
+func (c *Client) Failback(ctx context.Context, name, reason string, accept []string) (plan.Record, error) {
+	return post[plan.Record](ctx, c.patient(), serverPath(name)+"/failback", nil, Decision{Reason: reason, Accept: accept})
+}
+
 // Replicate orders an operation that moves data (its kind) and returns it when
 // it was admitted. Databases are asked before that: give ctx two minutes.
 func (c *Client) Replicate(ctx context.Context, name, kind, reason string, accept []string) (plan.Record, error) {

@@ -26,6 +26,8 @@ type Metrics struct {
 	takeovers *prometheus.CounterVec
 	copying   *prometheus.HistogramVec
 	drilling  *prometheus.HistogramVec
+	failbacks *prometheus.CounterVec
+	stop      *prometheus.HistogramVec
 
 	mu    sync.Mutex
 	known map[string]struct{} // servers that rtt and misses have series of
@@ -57,6 +59,13 @@ func NewMetrics(version string) *Metrics {
 			Name: "failoverd_drill_duration_seconds", Help: "How long drills took that came to their end.",
 			Buckets: []float64{.1, .5, 1, 5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 28800},
 		}, []string{"server", "result"}),
+		failbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "failoverd_failbacks_total", Help: "Failbacks that have ended, by their result.",
+		}, []string{"server", "result"}),
+		stop: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "failoverd_failback_stop_seconds", Help: "How long nobody served in the final stop of failbacks that have succeeded.",
+			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200},
+		}, []string{"server"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -82,6 +91,16 @@ func (m *Metrics) ObserveTakeover(server, result string, took time.Duration) {
 	m.takeover.WithLabelValues(server).Observe(took.Seconds())
 }
 
+// ObserveFailback counts a failback that has ended. The result is a state of plan.Record; stop is how long nobody served,
+// zero if it did not come to that.
+func (m *Metrics) ObserveFailback(server, result string, stop time.Duration) {
+	m.note(server)
+	m.failbacks.WithLabelValues(server, result).Inc()
+	if stop > 0 {
+		m.stop.WithLabelValues(server).Observe(stop.Seconds())
+	}
+}
+
 // ObserveReplication counts a replication that has ended. The kind is one of
 // status.FromLive, ToLive and RollBack, the result a state of plan.Record.
 func (m *Metrics) ObserveReplication(server, kind, result string, took time.Duration) {
@@ -97,7 +116,7 @@ func (m *Metrics) ObserveDrill(server, result string, took time.Duration) {
 
 // observed are the numbers of what happens.
 func (m *Metrics) observed() []prometheus.Collector {
-	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying, m.drilling}
+	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying, m.drilling, m.failbacks, m.stop}
 }
 
 // note remembers that there are series of the server.
@@ -125,6 +144,8 @@ func (m *Metrics) forget(now []status.Server) {
 			m.takeovers.DeletePartialMatch(label)
 			m.copying.DeletePartialMatch(label)
 			m.drilling.DeletePartialMatch(label)
+			m.failbacks.DeletePartialMatch(label)
+			m.stop.DeletePartialMatch(label)
 		}
 	}
 }

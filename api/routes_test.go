@@ -97,6 +97,10 @@ func TestOrdersReachTheStandby(t *testing.T) {
 			p, err := c.Preview(ctx, "CRM", Takeover, []string{"primary-alive"})
 			return firstError(err, wantEqual(p.Steps[0].Will, "add 10.0.0.1/32 to eth0"))
 		}, given{What: "preview", Target: "CRM", Kind: "takeover", Order: status.Order{By: by, Accept: []string{"primary-alive"}}}},
+		{"failback", func(ctx context.Context, c *Client) error {
+			r, err := c.Failback(ctx, "CRM", "", []string{status.OverwriteNewer})
+			return firstError(err, wantEqual(r.Kind, "failback"))
+		}, given{What: "failback", Target: "CRM", Kind: "", Order: status.Order{By: by, Accept: []string{status.OverwriteNewer}}}},
 		{"preview of a release", func(ctx context.Context, c *Client) error {
 			_, err := c.Preview(ctx, "CRM", Release, nil)
 			return err

@@ -107,6 +107,7 @@ func TestMetricsTable(t *testing.T) {
 	metrics.ObservePing("A", time.Millisecond)
 	metrics.ObserveMiss("A")
 	metrics.ObserveTakeover("A", "succeeded", time.Second)
+	metrics.ObserveFailback("A", "succeeded", time.Second)
 	metrics.ObserveReplication("A", status.FromLive, "succeeded", time.Second)
 	metrics.ObserveDrill("A", "succeeded", time.Second)
 	families, err := metrics.Registry().Gather()

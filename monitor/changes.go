@@ -125,6 +125,26 @@ func released(f *Facts, e Event, _ Policy) {
 	f.forgetMisses()
 }
 
+// back ends a failback: both hosts hold the same.
+func back(f *Facts, e Event, p Policy) {
+	released(f, e, p)
+	f.Hold.Reason = "failed back: the primary has not answered since"
+	f.Diverged = false
+}
+
+func backWell(f *Facts, e Event, p Policy) {
+	releasedWell(f, e, p)
+	f.Diverged = false
+}
+
+// standingInAgain ends a failback that was taken back. Where that was not possible either, it is incomplete.
+func standingInAgain(f *Facts, e Event, _ Policy) {
+	f.Role, f.Claim, f.Incomplete = StandingIn, "", ""
+	if e.Kept {
+		f.Incomplete = "failback: " + e.Step
+	}
+}
+
 func stillStandingIn(f *Facts, e Event, _ Policy) {
 	f.Role, f.Incomplete = StandingIn, "release: "+e.Step
 	f.Claim = "" // who still claims the address is told, and yielded to, anew

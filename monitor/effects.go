@@ -263,6 +263,29 @@ func releaseFailed(_, _ Facts, e Event, p Policy) []Effect {
 		fmt.Sprintf("%s could not be released: it failed at %s; the standby still stands in", p.Server, e.Step), e.Reason)}
 }
 
+func noteFinalStop(_, _ Facts, e Event, p Policy) []Effect {
+	return []Effect{{
+		Do: Note, Event: "failback.final_stop", Severity: "warning",
+		Message: "the final stop of " + p.Server + " begins: nobody serves its users until its data is back", Reason: ordered(e),
+	}}
+}
+
+func failbackDone(before, after Facts, e Event, p Policy) []Effect {
+	if after.AwaitsPrimary {
+		return []Effect{alert("failback.done", "warning", p.Server+" has its data and its role back: it should answer now", e.Reason)}
+	}
+	return append([]Effect{alert("failback.done", "info", p.Server+" has its data and its role back, and answers", e.Reason)},
+		recovered(before, after, e, p)...)
+}
+
+func failbackFailed(_, _ Facts, e Event, p Policy) []Effect {
+	message := fmt.Sprintf("%s could not be failed back: it stopped at %s; what was done is undone, the standby stands in again", p.Server, e.Step)
+	if e.Kept {
+		message = fmt.Sprintf("%s could not be failed back: it stopped at %s, and could not all be undone", p.Server, e.Step)
+	}
+	return []Effect{alert("failback.failed", "critical", message, e.Reason)}
+}
+
 func conflict(_, _ Facts, e Event, p Policy) []Effect {
 	effects := []Effect{alert("address.conflict", "critical",
 		fmt.Sprintf("another host (%s) claims the address of %s", e.MAC, p.Server), e.Evidence)}

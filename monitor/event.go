@@ -39,6 +39,7 @@ type Event struct {
 	Discard    bool     // CopyStarted: an operator gives up what the standby has that is newer
 	Successful bool     // CopyEnded: the copy is complete and in service
 	RolledBack bool     // CopyEnded: it was in service, and was taken back
+	Back       bool     // ReleaseOrdered, ReleaseDone, ReleaseFailed: it is the final stop of a failback, which brings the data back as well
 }
 
 // Kind is what happened.

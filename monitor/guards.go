@@ -19,6 +19,12 @@ func addressStayed(_, after Facts, _ Event, p Policy) bool {
 	return !p.AssumeAddress && !after.AnsweringSince.IsZero()
 }
 
+func goesBack(_, _ Facts, e Event, _ Policy) bool { return e.Back }
+
+func backAndAnswering(before, after Facts, e Event, p Policy) bool {
+	return e.Back && addressStayed(before, after, e, p)
+}
+
 // livesAfterAll is true for the first answer during a takeover that failoverd
 // began by itself. A takeover that was begun because a probe failed while pings
 // were answered is not taken back by one more answered ping.

@@ -76,7 +76,8 @@ func neverOlderOverNewer(before Facts, e Event, _ Policy, after Facts, effects [
 		return fmt.Sprintf("file sync is %t in state %s, role %s, diverged %t", after.FileSync(), state, after.Role, after.Diverged)
 	case after.DatabaseSync() != database:
 		return fmt.Sprintf("database sync is %t in state %s, role %s, diverged %t", after.DatabaseSync(), state, after.Role, after.Diverged)
-	case before.Diverged && !after.Diverged && !(e.Kind == CopyEnded && e.Successful && before.Role == StandingBy && (before.Activity == ToLive || before.Discarding)):
+	case before.Diverged && !after.Diverged && !(e.Kind == CopyEnded && e.Successful && before.Role == StandingBy && (before.Activity == ToLive || before.Discarding)) &&
+		!(e.Kind == ReleaseDone && e.Back && before.Role == Releasing):
 		return "diverged is forgotten"
 	case after.Role == StandingIn && before.Role == TakingOver && e.Kind == TakeoverDone && !after.Diverged:
 		return "standing in and not diverged"
@@ -166,7 +167,7 @@ func neverByAccident(before Facts, e Event, p Policy, after Facts, effects []Eff
 	if want := before.Role != TakingOver && after.Role == TakingOver; want != (len(over) == 1) || len(over) > 1 {
 		return fmt.Sprintf("%d takeovers begin, role %s before, %s after", len(over), before.Role, after.Role)
 	}
-	if want := before.Role != Releasing && after.Role == Releasing; want != (len(away) == 1) || len(away) > 1 {
+	if want := before.Role != Releasing && after.Role == Releasing && !(e.Kind == ReleaseOrdered && e.Back); want != (len(away) == 1) || len(away) > 1 {
 		return fmt.Sprintf("%d releases begin, role %s before, %s after", len(away), before.Role, after.Role)
 	}
 	for _, x := range over {

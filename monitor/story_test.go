@@ -87,6 +87,18 @@ func (s *scenario) event(n, what string) error {
 	case is("release ordered"):
 		e.Kind = ReleaseOrdered
 		who()
+	case is("final stop of a failback"):
+		e.Kind, e.Back = ReleaseOrdered, true
+		who()
+	case is("failback done"):
+		e.Kind, e.Back, e.Reason = ReleaseDone, true, "took 3 ms"
+		e.By = strings.TrimPrefix(rest, "by ")
+	case is("failback kept"):
+		e.Kind, e.Back, e.Kept = ReleaseFailed, true, true
+		at()
+	case is("failback failed"):
+		e.Kind, e.Back = ReleaseFailed, true
+		at()
 	case is("takeover done"):
 		e.Kind, e.Reason, e.Touched = TakeoverDone, "took 3 ms", true
 	case is("takeover refused"):

@@ -120,6 +120,7 @@ var Table = []Row{
 	{On: FailoverOrdered, Role: by, Then: "take over", become: orderedOver, effects: takeOverByOrder},
 	{On: FailoverOrdered, Role: in, When: "the takeover is incomplete", guard: incomplete, Then: "take over again", become: orderedOver, effects: takeOverByOrder},
 	{On: FailoverOrdered, Then: "refused: it runs or is done"},
+	{On: ReleaseOrdered, Role: in, When: "the final stop of a failback", guard: goesBack, Then: "release, the data goes back first", become: releasing, effects: noteFinalStop},
 	{On: ReleaseOrdered, Role: in, Then: "release", become: releasing, effects: releaseByOrder},
 	{On: ReleaseOrdered, Then: "refused: not standing in"},
 
@@ -132,9 +133,12 @@ var Table = []Row{
 	{On: TakeoverFailed, Role: over, To: notFailed, When: "the primary answers", guard: answering, Then: "undone: the primary answers", become: undoneWell, effects: takeoverUndone},
 	{On: TakeoverFailed, Role: over, Then: "undone: in failure until ordered or answered", become: gaveUp, effects: takeoverFailed},
 	{On: TakeoverFailed, Then: "nothing changes"},
+	{On: ReleaseDone, Mode: active, Role: away, To: ok, When: "of a failback, the address never moved, and the primary answers", guard: backAndAnswering, Then: "failed back, the primary answers", become: backWell, effects: failbackDone},
+	{On: ReleaseDone, Role: away, When: "of a failback", guard: goesBack, Then: "failed back, the primary is awaited", become: back, effects: failbackDone},
 	{On: ReleaseDone, Mode: active, Role: away, To: ok, When: "the address never moved, and the primary answers", guard: addressStayed, Then: "released, the primary answers", become: releasedWell, effects: releaseDone},
 	{On: ReleaseDone, Role: away, Then: "released, the primary is awaited", become: released, effects: releaseDone},
 	{On: ReleaseDone, Then: "nothing changes"},
+	{On: ReleaseFailed, Role: away, When: "of a failback", guard: goesBack, Then: "standing in again", become: standingInAgain, effects: failbackFailed},
 	{On: ReleaseFailed, Role: away, Then: "still standing in", become: stillStandingIn, effects: releaseFailed},
 	{On: ReleaseFailed, Then: "nothing changes"},
 

@@ -262,12 +262,13 @@ func (w *world) operation(h *host) {
 		}
 		w.step(h, e)
 	case Releasing:
+		home := w.chance(300) // a failback, whose data goes back as well
 		if w.chance(200) {
-			w.step(h, Event{Kind: ReleaseFailed, Step: "stop", Reason: "it hangs"})
+			w.step(h, Event{Kind: ReleaseFailed, Step: "stop", Reason: "it hangs", Back: home, Kept: home && w.chance(300)})
 			return
 		}
 		h.holds = false
-		w.step(h, Event{Kind: ReleaseDone, By: []string{"", "anna"}[w.rng.IntN(2)]})
+		w.step(h, Event{Kind: ReleaseDone, By: []string{"", "anna"}[w.rng.IntN(2)], Back: home})
 	case StandingIn:
 		if mac := w.holder(h); mac != "" && h.holds {
 			w.step(h, Event{Kind: Claimed, MAC: mac, Evidence: "ARP"})

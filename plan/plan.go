@@ -40,6 +40,9 @@ type Step struct {
 	// Optional says that the operation goes on when Do fails. The failure is
 	// in the record, and the operation ends as partial.
 	Optional bool
+	// Final is the point of no return: once the step has begun, nothing is taken back any more. The operation ends as
+	// partial when it or a later step fails or is cancelled.
+	Final bool
 }
 
 // DefaultTimeout bounds a step that names no time-out of its own.
@@ -66,7 +69,7 @@ const (
 
 // A Plan is an operation on one server that has not started yet.
 type Plan struct {
-	Kind      string // "takeover", "release"
+	Kind      string // "takeover", "release", "failback"
 	Server    string
 	OnFailure OnFailure
 	Steps     []Step

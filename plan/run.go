@@ -213,10 +213,25 @@ func (r *runner) stop(ctx context.Context, i int, cause error) (Record, error) {
 		r.record.State, r.record.Error = Unknown, ErrInterrupted.Error()
 		err := r.rec.Record(context.WithoutCancel(ctx), r.record.clone(), true)
 		return r.record, errors.Join(ErrInterrupted, err)
+	case r.past():
+		return r.end(ctx, Partial, cause)
 	case r.plan.OnFailure == Keep && !errors.Is(ended, ErrCancelled):
 		return r.end(ctx, Failed, cause)
 	}
 	return r.undo(ctx, cause)
+}
+
+// past reports whether the point of no return is behind.
+func (r *runner) past() bool { return Past(r.plan, r.record) }
+
+// Past reports whether an operation has begun a step after which nothing is taken back any more.
+func Past(p Plan, r Record) bool {
+	for _, s := range p.Steps {
+		if s.Final && r.Begun(s.Name) {
+			return true
+		}
+	}
+	return false
 }
 
 // undo takes back every step that was begun, last first. A step whose undo

@@ -86,7 +86,7 @@ func (r *Run) findings(x Examined) []Finding {
 		list = append(list, Finding{Catalog: name, Text: p.Text, Limit: p.Needed(), Remedy: p.Remedy})
 	}
 	for _, s := range x.Writers {
-		if s.Writing {
+		if s.Writing && !r.working {
 			list = append(list, Finding{
 				Catalog: name, Text: fmt.Sprintf("%s is writing to %s of %s", s.Who, x.Pair.Source.Catalog, x.Pair.Source.Host),
 				Limit: "nobody writes to what is copied", Remedy: "stop what writes to it",

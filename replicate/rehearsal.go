@@ -43,7 +43,6 @@ const drillRun = "drill"
 
 // The names of a drill's steps that others ask for.
 const (
-	StepLook  = "look"
 	StepCheck = "check"
 	StepClear = "clear"
 )

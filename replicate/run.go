@@ -58,6 +58,8 @@ type Run struct {
 	copies   map[string]Copy // as remembered, and changed by the steps
 	over     map[string]bool // something is in service at the target already
 	found    Examination     // what the check found
+	working  bool            // the stand-in is still at work
+	looked   bool            // the trees were asked about before the final stop of a failback
 	snapshot map[string]database.Snapshot
 	swapping atomic.Bool
 }
@@ -134,7 +136,7 @@ func (r *Run) check() plan.Step {
 				r.over[x.Catalog.Name] = x.Report.Standing.Live
 			}
 			var trees []ExaminedTree
-			if !r.Resumed {
+			if !r.Resumed && !r.looked {
 				trees = r.ExamineTrees(ctx)
 			}
 			summary := strings.Join(slices.DeleteFunc([]string{r.found.Summary(), treeSummary(trees)}, func(s string) bool { return s == "" }), "; ")

@@ -27,6 +27,8 @@ type Bringer interface {
 	Examine(ctx context.Context) (TreeReport, error)
 	// Bring makes the primary's tree as the copy is. It may be called again after a crash.
 	Bring(ctx context.Context, watch func(database.Progress)) (Brought, error)
+	// Ahead brings what the copy has now, while somebody may go on writing in it.
+	Ahead(ctx context.Context, watch func(database.Progress)) (Brought, error)
 }
 
 // TreeReport is what is found at both ends of a tree.
@@ -102,17 +104,22 @@ func (r *Run) bring(t Tree) plan.Step {
 		Durable: true, Timeout: copyTimeout,
 		Do: func(ctx context.Context) (string, error) {
 			b, err := t.Bringer.Bring(ctx, func(p database.Progress) { r.Watch(name, p) })
-			if err != nil {
-				return "", fmt.Errorf("%w; what has come back stays there, the files stay diverged, and another order goes on from there", err)
-			}
-			plan.Measure(ctx, int64(b.Sent), 0)
-			note := fmt.Sprintf("%d files, %d bytes; %d bytes travelled", b.Files, b.Bytes, b.Sent)
-			if b.Refused > 0 {
-				note += fmt.Sprintf("; %d PATHS DID NOT COME, the first is %s", b.Refused, b.First)
-			}
-			return note, nil
+			return broughtNote(ctx, b, err)
 		},
 	}
+}
+
+// broughtNote is what came of a tree, for the record.
+func broughtNote(ctx context.Context, b Brought, err error) (string, error) {
+	if err != nil {
+		return "", fmt.Errorf("%w; what has come back stays there, the files stay diverged, and another order goes on from there", err)
+	}
+	plan.Measure(ctx, int64(b.Sent), 0)
+	note := fmt.Sprintf("%d files, %d bytes; %d bytes travelled", b.Files, b.Bytes, b.Sent)
+	if b.Refused > 0 {
+		note += fmt.Sprintf("; %d PATHS DID NOT COME, the first is %s", b.Refused, b.First)
+	}
+	return note, nil
 }
 
 // refusedTrees is the error of a check whose findings about trees are not all accepted.

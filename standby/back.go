@@ -56,23 +56,38 @@ func (b bringer) Examine(ctx context.Context) (replicate.TreeReport, error) {
 }
 
 func (b bringer) Bring(ctx context.Context, watch func(database.Progress)) (replicate.Brought, error) {
-	got, err := b.trees.Bring(ctx, b.order, func(p trees.Progress) {
+	got, err := b.trees.Bring(ctx, b.order, b.progress(watch))
+	return broughtOf(got), err
+}
+
+func (b bringer) Ahead(ctx context.Context, watch func(database.Progress)) (replicate.Brought, error) {
+	got, err := b.trees.Ahead(ctx, b.order, b.progress(watch))
+	return broughtOf(got), err
+}
+
+// progress is how far a tree is, as a replication shows it.
+func (b bringer) progress(watch func(database.Progress)) func(trees.Progress) {
+	return func(p trees.Progress) {
 		object := b.order.Tree.Name
 		if p.Missing > 0 {
 			object += fmt.Sprintf(" (%d files to come)", p.Missing)
 		}
 		watch(database.Progress{Phase: p.Phase, Object: object, Done: int64(p.Sent)})
-	})
+	}
+}
+
+// broughtOf is what came of a tree, as a replication has it.
+func broughtOf(got trees.Brought) replicate.Brought {
 	out := replicate.Brought{Files: got.Files, Bytes: got.Bytes, Sent: got.Sent, Refused: len(got.Refused)}
 	if len(got.Refused) > 0 {
 		out.First = fmt.Sprintf("%q: %s", got.Refused[0].Path, got.Refused[0].Reason)
 	}
-	return out, err
+	return out
 }
 
-// brought notes what came of the trees of a job that has ended: what was brought back follows the primary again.
-func (t *turn) brought(v *server, j *job, r plan.Record) {
-	for _, tree := range j.trees {
+// brought notes what came of the trees of an operation that has ended: what was brought back follows the primary again.
+func (t *turn) brought(v *server, list []trees.Tree, r plan.Record) {
+	for _, tree := range list {
 		d := r.Step(replicate.StepBring(tree.Name))
 		switch {
 		case d == nil || d.State == plan.Queued:
@@ -84,20 +99,20 @@ func (t *turn) brought(v *server, j *job, r plan.Record) {
 			if strings.Contains(d.Note, "DID NOT COME") {
 				e.Severity = "warning"
 			}
-			t.about(v, r, e)
+			t.about(v, r, e, false)
 		default:
 			t.about(v, r, journal.Event{
 				Kind: "files.half_back", Severity: "warning", Reason: r.Error,
 				Message: fmt.Sprintf("the files %s of %s may have come back in part, and stay diverged: order it again before the primary's application starts", tree.Name, v.config.Name),
-			})
+			}, false)
 		}
 	}
 }
 
 // about notes an event about an operation.
-func (t *turn) about(v *server, r plan.Record, e journal.Event) {
+func (t *turn) about(v *server, r plan.Record, e journal.Event, mail bool) {
 	e.Server, e.Operation, e.Actor, e.Incident = v.config.Name, r.ID, actor(r.By), v.facts.Incident
-	t.note(e, false)
+	t.note(e, mail)
 }
 
 // treeCrossing is a tree of a replication as the question before it shows it.

@@ -44,6 +44,8 @@ type Deps struct {
 	// Rehearse is what a server's application is asked in a drill.
 	Rehearse func(config.Server) replicate.Check
 	Trees    Trees
+	// Application is the application of a primary as its agent starts it; nil where nothing is configured that needs an agent.
+	Application func(config.Server) takeover.Application
 
 	// Next is the schedule of announcements: how long to wait for the next one.
 	Next func(since time.Duration) time.Duration
@@ -84,6 +86,7 @@ type Metrics interface {
 	ObservePing(server string, rtt time.Duration)
 	ObserveMiss(server string)
 	ObserveTakeover(server, result string, took time.Duration)
+	ObserveFailback(server, result string, stop time.Duration)
 	ObserveReplication(server, kind, result string, took time.Duration)
 	ObserveDrill(server, result string, took time.Duration)
 }

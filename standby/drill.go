@@ -288,7 +288,7 @@ func (t *turn) brokenOff(v *server, r plan.Record) {
 	if r.State == plan.Failed {
 		e.Severity, e.Message = "warning", "the drill of "+v.config.Name+" was broken off, and what it has made could not be dropped"
 	}
-	t.about(v, r, e)
+	t.about(v, r, e, false)
 }
 
 // proved remembers what a drill has shown, and says it. A failure is mailed, and the next success after it.

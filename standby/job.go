@@ -7,14 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/plan"
 	"failoverd/replicate"
-	"failoverd/replicate/database"
 	"failoverd/replicate/trees"
 	"failoverd/status"
 )
@@ -71,27 +69,21 @@ func (s *Standby) newJob(v *server, kind, id string, c cargo, accept []string) *
 		j.restore = &replicate.Restore{
 			ID: id, Kind: kind, Server: v.config.Name, Catalogs: c.catalogs,
 			Note: func(ctx context.Context, catalog, what string) error {
-				return s.exchanging(ctx, j, journal.Batch{}, catalog, what)
+				return s.exchanging(ctx, j.record, journal.Batch{}, catalog, what)
 			},
 		}
 		j.plan = j.restore.Plan()
 		return j
 	}
-	var mu sync.Mutex
-	var meter replicate.Meter
 	j.run = &replicate.Run{
 		ID: id, Kind: kind, Server: v.config.Name, Standby: s.config.Standby.Name,
 		DataDir:  filepath.Join(s.config.Standby.DataDir, "servers", v.config.Name),
 		ToLive:   kind == status.ToLive,
 		Diverged: v.facts.Diverged, Accepts: accepted(accept), Catalogs: c.catalogs, Trees: s.bringers(v, c.trees),
 		Remember: func(ctx context.Context, catalog string, c replicate.Copy, what string) error {
-			return s.exchanging(ctx, j, journal.Batch{Copies: []journal.Copy{copyRow(v.config.Name, catalog, c)}}, catalog, what)
+			return s.exchanging(ctx, j.record, journal.Batch{Copies: []journal.Copy{copyRow(v.config.Name, catalog, c)}}, catalog, what)
 		},
-		Watch: func(step string, p database.Progress) {
-			mu.Lock()
-			defer mu.Unlock()
-			s.operations.progress(id, meter.Observe(time.Now(), step, p))
-		},
+		Watch: s.meter(id),
 	}
 	j.run.Use(v.copies)
 	j.plan = j.run.Plan()
@@ -99,11 +91,11 @@ func (s *Standby) newJob(v *server, kind, id string, c cargo, accept []string) *
 }
 
 // exchanging makes durable what is about to be done to a catalog's copies, before it is done.
-func (s *Standby) exchanging(ctx context.Context, j *job, b journal.Batch, catalog, what string) error {
+func (s *Standby) exchanging(ctx context.Context, r plan.Record, b journal.Batch, catalog, what string) error {
 	if what != "" {
 		b.Events = []journal.Event{{
-			Time: time.Now(), Kind: j.record.Kind + ".exchange", Severity: "info", Server: j.record.Server, Operation: j.id,
-			Actor: actor(j.record.By), Message: fmt.Sprintf("%s: %s", catalog, what),
+			Time: time.Now(), Kind: r.Kind + ".exchange", Severity: "info", Server: r.Server, Operation: r.ID,
+			Actor: actor(r.By), Message: fmt.Sprintf("%s: %s", catalog, what),
 		}}
 	}
 	_, err := s.deps.Journal.Commit(context.WithoutCancel(ctx), b)
@@ -291,7 +283,7 @@ func (t *turn) copied(v *server, j *job, r plan.Record, steps []journal.Event, e
 	if !j.run.ToLive { // which has asked about the other way
 		v.probed = probedBy(v.probed, j.run.Found(), t.now)
 	}
-	t.brought(v, j, r)
+	t.brought(v, j.trees, r)
 	e := monitor.Event{Kind: monitor.CopyEnded, Successful: succeeded(r), RolledBack: rolledBack, Reason: r.Error}
 	if e.Successful {
 		e.Reason = took(r)

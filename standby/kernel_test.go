@@ -119,6 +119,12 @@ func (w *world) ObserveDrill(server, result string, took time.Duration) {
 	w.took = append(w.took, fmt.Sprintf("%s drill %s %t", server, result, took >= 0))
 }
 
+func (w *world) ObserveFailback(server, result string, _ time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.took = append(w.took, fmt.Sprintf("%s failback %s", server, result))
+}
+
 func (w *world) ObserveReplication(server, kind, result string, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/plan"
+	"failoverd/status"
 	"failoverd/takeover"
 )
 
@@ -20,6 +21,9 @@ type task struct {
 	id     string
 	cancel context.CancelCauseFunc
 	done   chan struct{}
+
+	home     *homeward // of a failback
+	rebooted bool      // the host has, and the operation goes on
 }
 
 // sketch is what a server's plans are drawn from: copied in the loop, so that a
@@ -31,6 +35,7 @@ type sketch struct {
 	copies    takeover.Copies // nil where nothing is replicated
 	incident  string
 	announced chan struct{} // holds a token once the addresses were announced
+	home      *homeward     // of a failback
 }
 
 // sketch copies what the plans of a server are drawn from.
@@ -54,6 +59,9 @@ func (s *Standby) draw(kind string, k sketch) (plan.Plan, error) {
 	parts, err := s.parts(k)
 	if kind == "release" {
 		return takeover.Release(k.server, parts), nil // it needs no neighbours
+	}
+	if kind == status.Failback {
+		return takeover.Failback(k.server, parts, k.home.home), err
 	}
 	return takeover.Takeover(k.server, parts), err
 }
@@ -122,9 +130,14 @@ func (t *turn) begin(v *server, p plan.Plan, k sketch, r plan.Record) {
 		Actor: actor(r.By), Message: fmt.Sprintf("%s of %s %s", p.Kind, v.config.Name, verb), Reason: r.Reason,
 	}, p.Kind == "takeover" && verb == "started" && r.By.Kind != "automatic") // an automatic one was announced as a failure
 	ctx, cancel := context.WithCancelCause(t.s.stop)
-	job := &task{id: r.ID, cancel: cancel, done: make(chan struct{})}
-	previous := v.watch
-	v.task, v.watch = job, nil
+	job := &task{id: r.ID, cancel: cancel, done: make(chan struct{}), home: k.home, rebooted: t.rebooted}
+	previous, superseded := v.watch, v.task
+	v.task = job
+	if working := p.Kind == status.Failback && v.facts.Role == monitor.StandingIn; working {
+		previous = nil // the stand-in works, and is watched, until the final stop
+	} else {
+		v.watch = nil
+	}
 	s := t.s
 	// After a reboot of the host its network comes up a while later, and says
 	// nothing that can be trusted before it has settled.
@@ -147,6 +160,11 @@ func (t *turn) begin(v *server, p plan.Plan, k sketch, r plan.Record) {
 		}
 		if !ahead && !written.kept() {
 			return
+		}
+		if superseded != nil {
+			// A failback that has stopped nothing yet, of a standby that has to yield.
+			superseded.cancel(errors.Join(plan.ErrCancelled, fmt.Errorf("a %s has begun", p.Kind)))
+			<-superseded.done
 		}
 		if previous != nil {
 			previous.cancel(nil)
@@ -180,6 +198,11 @@ func (t *turn) record(r plan.Record) {
 // ended takes the end of an operation to the machine.
 func (t *turn) ended(v *server, job *task, p plan.Plan, r plan.Record, steps []journal.Event, err error) {
 	if v.task != job {
+		if job.home != nil && !errors.Is(err, plan.ErrInterrupted) {
+			t.record(r) // it was superseded before it had stopped anything
+			t.batch.Events = append(t.batch.Events, steps...)
+			t.after(func() { t.s.operations.put(r) })
+		}
 		return
 	}
 	if errors.Is(err, plan.ErrInterrupted) {
@@ -194,7 +217,11 @@ func (t *turn) ended(v *server, job *task, p plan.Plan, r plan.Record, steps []j
 	t.record(r)
 	t.batch.Events = append(t.batch.Events, steps...)
 	t.after(func() { t.s.operations.put(r) })
+	was := v.facts.Role
 	t.step(v, v.outcome(p, r, err), r.By)
+	if job.home != nil {
+		t.cameHome(v, job, r, was)
+	}
 	if r.Kind == "takeover" && r.Ended != nil {
 		t.after(func() { t.s.deps.Metrics.ObserveTakeover(v.config.Name, string(r.State), r.Ended.Sub(r.Started)) })
 	}
@@ -234,6 +261,10 @@ func (s *server) outcome(p plan.Plan, r plan.Record, err error) monitor.Event {
 		e.Step, e.Reason, e.Kept = failedStep(r), r.Error, keptBack(r)
 	}
 	switch {
+	case r.Kind == status.Failback && failed:
+		e.Kind, e.Back, e.Kept = monitor.ReleaseFailed, true, halfHome(r)
+	case r.Kind == status.Failback:
+		e.Kind, e.Back, e.Reason = monitor.ReleaseDone, true, stopped(r)+"; "+took(r)
 	case r.Kind == "release" && failed:
 		e.Kind = monitor.ReleaseFailed
 	case r.Kind == "release":

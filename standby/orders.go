@@ -11,6 +11,7 @@ import (
 	"failoverd/monitor"
 	"failoverd/plan"
 	"failoverd/status"
+	"failoverd/takeover"
 )
 
 // mayFailover refuses an operator's takeover that is out of place.
@@ -110,6 +111,8 @@ func (s *Standby) refusedBy(ctx context.Context, name string, o status.Order, p 
 		what, command = "replicated to live", "replicate to-live "+name
 	case status.RollBack:
 		what, command = "rolled back", "replicate rollback "+name
+	case status.Failback:
+		what, command = "failed back", "failback "+name
 	}
 	r := &status.Refusal{Code: status.ChecksFailed, Detail: name + " is not " + what, Checks: p.Checks}
 	accept := ""
@@ -174,6 +177,9 @@ func (s *Standby) Cancel(ctx context.Context, id string, o status.Order) (plan.R
 		v, err := s.find(r.Server)
 		if err != nil {
 			return none{}, err
+		}
+		if r.Begun(takeover.StepApplication) && r.State.Open() {
+			return none{}, refuse(status.WrongState, "the failback is past its point of no return: the primary's application is being started")
 		}
 		task := v.task
 		if j := v.job; j != nil && j.id == id {

@@ -3,6 +3,8 @@ package standby
 import (
 	"net/netip"
 	"sync"
+
+	"failoverd/internal/netstate"
 )
 
 // ownNet is the kernel's view of the network, in which an address that is about
@@ -12,8 +14,9 @@ import (
 type ownNet struct {
 	Net
 
-	mu     sync.RWMutex
-	marked map[netip.Addr]bool
+	mu      sync.RWMutex
+	marked  map[netip.Addr]bool
+	changes uint64 // of what is marked
 }
 
 func (n *ownNet) mark(a netip.Addr) {
@@ -22,13 +25,30 @@ func (n *ownNet) mark(a netip.Addr) {
 	if n.marked == nil {
 		n.marked = map[netip.Addr]bool{}
 	}
-	n.marked[a] = true
+	if !n.marked[a] {
+		n.marked[a] = true
+		n.changes++
+	}
 }
 
 func (n *ownNet) unmark(a netip.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.marked, a)
+	if n.marked[a] {
+		delete(n.marked, a)
+		n.changes++
+	}
+}
+
+// State is the kernel's, of another generation whenever another address is marked: who keeps what was true of an earlier
+// one asks again. An address that a start finds given back already is unmarked without any change in the kernel.
+func (n *ownNet) State() netstate.State {
+	n.mu.RLock()
+	changes := n.changes
+	n.mu.RUnlock()
+	s := n.Net.State()
+	s.Generation += changes
+	return s
 }
 
 // own reports whether the address is the standby's, or about to be.

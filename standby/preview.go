@@ -30,6 +30,9 @@ func (s *Standby) Preview(ctx context.Context, name, kind string, o status.Order
 	if copying(kind) {
 		return s.previewCopy(ctx, name, kind, o)
 	}
+	if kind == status.Failback {
+		return s.previewFailback(ctx, name, o)
+	}
 	out := status.Preview{
 		Kind: kind, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{}, Crossings: []status.Crossing{}, Trees: []status.TreeCrossing{},
 	}

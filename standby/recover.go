@@ -95,7 +95,8 @@ func (s *Standby) remembered(ctx context.Context) (memory, error) {
 			m.jobs[r.Server] = r
 			continue
 		}
-		if known && !newer && r.Kind == kindOf(v.facts.Role) {
+		final := known && v.facts.Role == monitor.Releasing && r.Kind == status.Failback
+		if known && !newer && (final || r.Kind == kindOf(v.facts.Role)) {
 			m.open[r.Server] = r
 		} else {
 			m.loose = append(m.loose, r)
@@ -194,11 +195,29 @@ func (s *Standby) recover(ctx context.Context) error {
 // done for its server: a journal that was put back from a copy may hold one.
 func (t *turn) closeLoose(r plan.Record) {
 	r.State, r.Error, r.Ended = plan.Failed, "left open, and nothing is known to be done for this server", &t.now
+	if r.Kind == status.Failback {
+		t.closeEarly(r)
+		return
+	}
 	t.record(r)
 	t.note(journal.Event{
 		Kind: r.Kind + ".closed", Severity: "warning", Server: r.Server, Operation: r.ID, Actor: actor(automatic("recovery")),
 		Message: fmt.Sprintf("a %s of %s was left open and is closed", r.Kind, r.Server), Reason: r.Error,
 	}, false)
+}
+
+// closeEarly ends a failback that was interrupted before its final stop: nobody's work was interrupted.
+func (t *turn) closeEarly(r plan.Record) {
+	r.State, r.Error = plan.Undone, "interrupted before its final stop: failoverd ended"
+	t.record(r)
+	incident := ""
+	if v, ok := t.s.servers[r.Server]; ok {
+		incident = v.facts.Incident
+	}
+	t.note(journal.Event{
+		Kind: "failback.failed", Severity: "warning", Server: r.Server, Incident: incident, Operation: r.ID, Actor: actor(automatic("recovery")),
+		Message: fmt.Sprintf("the failback of %s was interrupted before anything was stopped: order it again", r.Server), Reason: r.Error,
+	}, true)
 }
 
 // start takes one server up where the journal says that it was left.
@@ -252,6 +271,10 @@ func (t *turn) unknown(v *server, role monitor.Role) plan.Record {
 
 // goOn finishes or undoes the operation that a crash interrupted.
 func (t *turn) goOn(v *server, r plan.Record) {
+	if r.Kind == status.Failback {
+		t.goHome(v, r)
+		return
+	}
 	o := ownOrder("recovery", r.Reason)
 	o.Accept = r.Accept
 	k := t.s.sketch(v, v.plans(o, r.By.Kind != "automatic"))

@@ -19,6 +19,10 @@ func (v *sight) sentence() (summary, next string) {
 		return fmt.Sprintf("the takeover stopped at %s; what was done is kept", f.Incomplete), "failoverd failover " + name
 	case f.Role == monitor.StandingIn && f.Claim != "":
 		return fmt.Sprintf("the standby stands in since %s; %s claims the address", hm(f.RoleSince), f.Claim), "failoverd explain " + name
+	case f.Role == monitor.StandingIn && v.busy && goesHome(v.operation):
+		return fmt.Sprintf("the standby stands in since %s; the failback is being prepared", hm(f.RoleSince)), "failoverd operation watch " + v.operation
+	case f.Role == monitor.Releasing && goesHome(v.operation):
+		return "nobody serves: the final stop of the failback, since " + hm(f.RoleSince), "failoverd operation watch " + v.operation
 	case f.Role == monitor.StandingIn && f.Health == monitor.OK && !f.LastAnswer.IsZero():
 		return fmt.Sprintf("the standby stands in since %s; the primary answers again", hm(f.RoleSince)), "failoverd release " + name
 	case f.Role == monitor.StandingIn:
@@ -59,6 +63,9 @@ func (v *sight) sentence() (summary, next string) {
 	}
 	return "the primary serves", ""
 }
+
+// goesHome reports whether an operation is a failback.
+func goesHome(operation string) bool { return strings.HasPrefix(operation, status.Failback+"-") }
 
 // helpFor is the command that helps against a hold.
 func helpFor(c monitor.Code, name string) string {
@@ -116,6 +123,7 @@ func (v *sight) actions() []status.Action {
 		add(status.Drill, away, busy, when(v.replication != "", v.replication+" is running or waits"), when(v.drill != "", v.drill+" is running"),
 			when(f.State() == monitor.StateFailure, "it has failed"))
 	}
+	add(status.Failback, when(f.Role != monitor.StandingIn, "the standby does not stand in"), when(f.Incomplete != "", "the takeover is incomplete"), busy)
 	add("release", when(f.Role != monitor.StandingIn, "the standby does not stand in"), busy)
 	return list
 }

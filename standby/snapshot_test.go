@@ -207,9 +207,9 @@ func TestSentences(t *testing.T) {
 		"taking over": {func(v *sight) {
 			v.facts.Role, v.operation, v.busy = monitor.TakingOver, "takeover-1", true
 		}, "the standby is taking over", "failoverd operation watch takeover-1", []string{"resume"}},
-		"standing in": {func(v *sight) { v.facts.Role, v.facts.Health = monitor.StandingIn, monitor.Failure }, "the standby stands in since the start", "failoverd release pbx", []string{"suspend", "resume", "release"}},
+		"standing in": {func(v *sight) { v.facts.Role, v.facts.Health = monitor.StandingIn, monitor.Failure }, "the standby stands in since the start", "failoverd release pbx", []string{"suspend", "resume", "failback", "release"}},
 		"incomplete":  {func(v *sight) { v.facts.Role, v.facts.Incomplete = monitor.StandingIn, "start" }, "the takeover stopped at start; what was done is kept", "failoverd failover pbx", []string{"suspend", "resume", "failover", "release"}},
-		"claimed":     {func(v *sight) { v.facts.Role, v.facts.Claim = monitor.StandingIn, badMAC }, "the standby stands in since the start; " + badMAC + " claims the address", "failoverd explain pbx", []string{"suspend", "resume", "release"}},
+		"claimed":     {func(v *sight) { v.facts.Role, v.facts.Claim = monitor.StandingIn, badMAC }, "the standby stands in since the start; " + badMAC + " claims the address", "failoverd explain pbx", []string{"suspend", "resume", "failback", "release"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -27,6 +27,8 @@ type Trees interface {
 	// Examine asks both ends of a tree before its files are brought back, and Bring brings them back.
 	Examine(ctx context.Context, o trees.Order) (trees.Examined, error)
 	Bring(ctx context.Context, o trees.Order, watch func(trees.Progress)) (trees.Brought, error)
+	// Ahead brings what a copy has now, while the stand-in goes on writing in it.
+	Ahead(ctx context.Context, o trees.Order, watch func(trees.Progress)) (trees.Brought, error)
 	// SetAside lists what was set aside at the primary when they were, and Restore puts one of that into its place again.
 	SetAside(ctx context.Context, t trees.Tree) (list []files.Rescued, more bool, err error)
 	Restore(ctx context.Context, t trees.Tree, set, path string) error

@@ -253,8 +253,8 @@ func (w *world) deps() Deps {
 				return "it works", w.act(ctx, "check "+c.Name, func() {})
 			}}
 		},
-		Trees: w.trees,
-		Next:  address.Announcements,
+		Trees: w.trees, Application: distantOf(w),
+		Next: address.Announcements,
 		TestMail: func(_ context.Context, to string) ([]string, string, error) {
 			return []string{"250 ok"}, "", w.fail["mail "+to]
 		},

@@ -7,6 +7,9 @@ const (
 	FromLive = "replicate-from-live" // from the primary to the standby
 	ToLive   = "replicate-to-live"   // from the standby to the primary
 	RollBack = "rollback"            // the standby's previous copies come back into service
+
+	// Failback brings a server its data and its role back, after a takeover.
+	Failback = "failback"
 )
 
 // Names of the checks of a replication that an operator may accept.

@@ -49,6 +49,11 @@ func TestWhatAPlanConsistsOf(t *testing.T) {
 			if got := names(Takeover(s, parts)); got != test.takeover {
 				t.Errorf("takeover: %s; want %s", got, test.takeover)
 			}
+			home := Home{Ahead: []plan.Step{{Name: "look"}}, Data: []plan.Step{{Name: "copy"}}}
+			back := map[bool]string{true: " seal"}[test.copies] + " copy" + map[bool]string{true: " drop"}[s.Assume]
+			if got, want := names(Failback(s, parts, home)), "back look turn stop"+back; got != want {
+				t.Errorf("failback: %s; want %s", got, want)
+			}
 			if got := names(Release(s, parts)); got != test.release {
 				t.Errorf("release: %s; want %s", got, test.release)
 			}

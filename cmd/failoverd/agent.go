@@ -88,6 +88,7 @@ func (a agentService) run(ctx context.Context) (err error) {
 	}
 	services := trees.Services()
 	services[discoverService], services[backupsService], services[databasesService] = newDiscoverer(c), backups{c}, bases
+	services[agent.ServiceApplication] = applicationOf(c, a.log)
 	server, err := agent.NewServer(agent.ServerConfig{
 		Data: dir, Identity: identity, Name: c.Name, Version: versionOf().Version, BootID: bootID(), Files: trees, Log: a.log,
 		Services: services,

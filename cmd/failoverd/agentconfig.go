@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -139,10 +138,6 @@ func (p *program) describeAgent(c *agentconfig.Config) {
 		line(p.out, "Database %s: the standby may have copies of %s made, in %s.", d.Name, d.File, filepath.Join(c.DataDir, "databases", d.Name))
 	}
 	if a := c.Application; a != nil {
-		what := strings.Join(a.Start, " ")
-		if len(a.Units) > 0 {
-			what = strings.Join(a.Units, ", ")
-		}
-		line(p.out, "Application: %s. Starting and stopping it is not available in this version.", what)
+		line(p.out, "Application: the standby may have %s started at the end of a failback, and see whether it runs.", nameOf(a))
 	}
 }

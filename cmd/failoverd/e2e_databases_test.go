@@ -106,6 +106,7 @@ type network struct {
 	admin         string    // a catalog that is always there
 	list          string    // the query that lists the catalogs
 	sessions      string    // the query that counts the daemon's sessions
+	address       string    // of the primary's server; pbx's own unless it moves
 	servers       [2]string // where they listen on the machine
 	more          [2]string // what else the configuration says of each
 	crash         func() error
@@ -117,6 +118,9 @@ type network struct {
 func newNetwork(t *testing.T, c *company, n *network) databases {
 	t.Helper()
 	n.company = c
+	if n.address == "" {
+		n.address = site.PBXAddress
+	}
 	ok(t, n.back())
 	var err error
 	n.second, err = site.NewRelay(c.Standby, "127.0.0.1:"+n.port, n.servers[secondary])
@@ -127,8 +131,15 @@ func newNetwork(t *testing.T, c *company, n *network) databases {
 
 func newPostgres(t *testing.T, c *company) databases {
 	t.Helper()
+	return newPostgresAt(t, c, site.PBXAddress)
+}
+
+// newPostgresAt has the primary's server listen at an address of pbx.
+func newPostgresAt(t *testing.T, c *company, address string) databases {
+	t.Helper()
 	n := &network{
-		engine: "postgres", port: "5432", admin: "postgres", list: "SELECT datname FROM pg_database",
+		address: address,
+		engine:  "postgres", port: "5432", admin: "postgres", list: "SELECT datname FROM pg_database",
 		sessions: "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'failoverd'",
 		dsn:      func(address, catalog string) string { return "postgres://postgres@" + address + "/" + catalog },
 		connect: func(address, catalog string) (string, string) {
@@ -212,7 +223,7 @@ func (n *network) config() string {
     primary: {dsn: %q%s}
     standby: {dsn: %q%s}
     replicate_daily: "03:30"
-`, n.engine, n.dsn(net.JoinHostPort(site.PBXAddress, n.port), "calls"), n.more[primary], n.dsn("127.0.0.1:"+n.port, n.admin), n.more[secondary])
+`, n.engine, n.dsn(net.JoinHostPort(n.address, n.port), "calls"), n.more[primary], n.dsn("127.0.0.1:"+n.port, n.admin), n.more[secondary])
 }
 
 func (n *network) create(t *testing.T) {
@@ -256,7 +267,7 @@ func (n *network) die() error {
 
 func (n *network) back() error {
 	var err error
-	n.relay, err = site.NewRelay(n.company.PBX.Host, net.JoinHostPort(site.PBXAddress, n.port), n.servers[primary])
+	n.relay, err = site.NewRelay(n.company.PBX.Host, net.JoinHostPort(n.address, n.port), n.servers[primary])
 	return err
 }
 

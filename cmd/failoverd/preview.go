@@ -65,6 +65,8 @@ func passive(kind string) string {
 	switch kind {
 	case api.Release:
 		return "released"
+	case status.Failback:
+		return "failed back"
 	case status.RollBack:
 		return "rolled back"
 	case status.Drill:

@@ -220,11 +220,11 @@ func newer(crossings []status.Crossing) string {
 
 // lossOf says what data an order would give up, empty if none.
 func (o *order) lossOf(v status.Preview, s status.Server, standby string) string {
-	if !api.Replicates(o.kind) {
+	if !api.Replicates(o.kind) && o.kind != status.Failback {
 		return ""
 	}
 	target := standby
-	if o.kind == status.ToLive {
+	if o.kind != status.FromLive && o.kind != status.RollBack {
 		target = s.Name
 	}
 	if n := newer(v.Crossings); n != "" {

@@ -33,6 +33,7 @@ type Request struct {
 	Epoch     uint64 `json:"epoch,omitempty"`     // of files, look, bring: the takeover epoch of the standby
 	Set       string `json:"set,omitempty"`       // of restore: when it was set aside
 	Path      []byte `json:"path,omitempty"`      // of restore: what; need not be UTF-8
+	Order     string `json:"order,omitempty"`     // of application: what to do with it
 }
 
 // Rules say what of a tree is copied; no inclusion includes everything.

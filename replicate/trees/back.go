@@ -68,7 +68,17 @@ func (s *Set) Examine(ctx context.Context, o Order) (Examined, error) {
 // Bring makes a tree at the primary as the copy is, and returns when it is, as the primary says. It may be called again
 // after whatever interrupted it: what is there already does not travel again. The copy is only read, and may not be
 // followed meanwhile.
-func (s *Set) Bring(ctx context.Context, o Order, watch func(Progress)) (_ Brought, err error) {
+func (s *Set) Bring(ctx context.Context, o Order, watch func(Progress)) (Brought, error) {
+	return s.bring(ctx, o, watch, false)
+}
+
+// Ahead brings what the copy has now, while somebody may go on writing in it. Bring has to follow, for what is written
+// meanwhile; it then has little to do.
+func (s *Set) Ahead(ctx context.Context, o Order, watch func(Progress)) (Brought, error) {
+	return s.bring(ctx, o, watch, true)
+}
+
+func (s *Set) bring(ctx context.Context, o Order, watch func(Progress), ahead bool) (_ Brought, err error) {
 	rules, err := files.NewRules(o.Tree.Include, o.Tree.Exclude, o.Tree.FoldCase)
 	if err != nil {
 		return Brought{}, err
@@ -93,7 +103,7 @@ func (s *Set) Bring(ctx context.Context, o Order, watch func(Progress)) (_ Broug
 		return Brought{}, err
 	}
 	defer func() { err = errors.Join(err, source.Close(), os.RemoveAll(dir)) }()
-	b := &bringing{open: s.open, order: o, source: source, watch: watch, patience: s.patience}
+	b := &bringing{open: s.open, order: o, source: source, watch: watch, patience: s.patience, ahead: ahead}
 	return b.run(ctx)
 }
 
@@ -101,13 +111,14 @@ func (s *Set) Bring(ctx context.Context, o Order, watch func(Progress)) (_ Broug
 type patienceOf struct {
 	look    time.Duration // between two looks at how far the other side is
 	writing time.Duration // somebody may still write in the copy
+	quiet   time.Duration // hardly anything is sent, ahead of the final stop of a failback
 	stuck   time.Duration // nothing goes on, and there is a reason that will not go by itself
 	lost    time.Duration // nothing goes on, whatever the reason
 }
 
 // usualPatience is how long it waits in the field.
 func usualPatience() patienceOf {
-	return patienceOf{look: time.Second, writing: time.Minute, stuck: 30 * time.Second, lost: 10 * time.Minute}
+	return patienceOf{look: time.Second, writing: time.Minute, quiet: 2 * time.Second, stuck: 30 * time.Second, lost: 10 * time.Minute}
 }
 
 // bringing is one copy on its way back.
@@ -119,7 +130,11 @@ type bringing struct {
 	patience patienceOf
 	sent     atomic.Uint64 // bytes
 
-	head uint64 // of the source, when the copy was looked at whole and nobody wrote in it
+	ahead bool   // somebody may write in the copy
+	head  uint64 // of the source, when the copy was looked at whole and nobody wrote in it; not of bringing ahead
+
+	before uint64    // sent, at the last look of bringing ahead
+	quiet  time.Time // since when hardly anything was sent
 
 	mu   sync.Mutex
 	lost error // why the last conversation ended
@@ -150,6 +165,8 @@ func (b *bringing) settle(ctx context.Context) error {
 	for {
 		v, changed := b.source.Status()
 		switch {
+		case b.ahead && v.Scanned:
+			return nil
 		case v.Resting:
 			b.head = v.Head
 			return nil
@@ -219,6 +236,9 @@ func (b *bringing) await(ctx context.Context) (Brought, error) {
 	for {
 		v, changed := b.source.Status()
 		switch {
+		case b.ahead && v.Resting && v.Whole == v.Head && v.Head > 0:
+			return Brought{Files: v.Files, Bytes: v.Bytes, Sent: b.sent.Load(), Refused: v.Problems}, nil
+		case b.ahead:
 		case v.Head != b.head:
 			return Brought{}, ErrWritten
 		case v.Whole == v.Head && v.Resting:
@@ -235,6 +255,9 @@ func (b *bringing) await(ctx context.Context) (Brought, error) {
 		if err != nil {
 			far = Far{}
 		}
+		if b.ahead && b.enough(time.Now()) {
+			return Brought{Files: v.Files, Bytes: v.Bytes, Sent: b.sent.Load(), Refused: v.Problems}, nil
+		}
 		now := mark{sent: b.sent.Load(), acked: v.Acked, missing: far.Missing}
 		if now.further(was) {
 			was, moved = now, time.Now()
@@ -244,6 +267,15 @@ func (b *bringing) await(ctx context.Context) (Brought, error) {
 			return Brought{}, err
 		}
 	}
+}
+
+// enough says whether bringing ahead has come as far as it can: somebody who goes on writing may keep the two sides from ever
+// being equal.
+func (b *bringing) enough(now time.Time) bool {
+	if sent := b.sent.Load(); sent > b.before+still || b.quiet.IsZero() {
+		b.before, b.quiet = sent, now
+	}
+	return b.sent.Load() > 0 && now.Sub(b.quiet) >= b.patience.quiet
 }
 
 // mark is how far it was at one instant.

@@ -100,7 +100,7 @@ func newBack(t *testing.T) (*bed, *far) {
 	t.Helper()
 	f := &far{t: t}
 	b := newBed(t, f)
-	b.set.patience = patienceOf{look: 10 * time.Millisecond, writing: patience, stuck: 300 * time.Millisecond, lost: patience}
+	b.set.patience = patienceOf{look: 10 * time.Millisecond, writing: patience, quiet: 3 * time.Second, stuck: 300 * time.Millisecond, lost: patience}
 	f.dir = b.src
 	b.write("a.wav", "first")
 	b.write("own.wav", "only at the primary")
@@ -222,5 +222,59 @@ func TestNotBroughtBack(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAheadWhileTheStandInWorks: what there is goes to the primary while somebody writes on, and what is written meanwhile
+// comes in the end, by much less.
+func TestAheadWhileTheStandInWorks(t *testing.T) {
+	b, f := newBack(t)
+	sound := make([]byte, 200<<10)
+	for i := range 8 {
+		_, _ = rand.Read(sound) // never fails
+		b.must(os.WriteFile(filepath.Join(b.dst, fmt.Sprintf("%d.vox", i)), sound, 0o640))
+	}
+	stop, stopped := make(chan struct{}), make(chan int)
+	go func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		n := 0
+		for {
+			if err := errors.Join(
+				os.WriteFile(filepath.Join(b.dst, fmt.Sprintf("late-%d.wav", n)), []byte("a call"), 0o644),
+				os.WriteFile(filepath.Join(b.dst, "log"), fmt.Appendf(nil, "%d calls", n), 0o644),
+			); err != nil {
+				t.Error(err)
+			}
+			n++
+			select {
+			case <-tick.C:
+			case <-stop:
+				stopped <- n
+				return
+			}
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	got, err := b.set.Ahead(ctx, b.order, func(Progress) {})
+	close(stop)
+	written := <-stopped
+	if err != nil || got.Sent < 8*200<<10 {
+		t.Fatalf("ahead: %+v, %v", got, err)
+	}
+	f.running.Wait()
+	for i := range 8 {
+		if _, err := os.Lstat(filepath.Join(b.src, fmt.Sprintf("%d.vox", i))); err != nil {
+			t.Error(err)
+		}
+	}
+	got, _, err = b.bring(t.Context())
+	f.running.Wait()
+	if err != nil || got.Files != uint64(written)+8+1+1 || got.Sent > 1<<20 {
+		t.Errorf("then: %+v, %v; %d calls were written", got, err, written)
+	}
+	if d := b.differences(); d != "" {
+		t.Errorf("rsync finds:\n%s", d)
 	}
 }

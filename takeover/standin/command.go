@@ -36,14 +36,14 @@ func (c *commands) Start(ctx context.Context) error {
 	}
 	out, err := c.openLog()
 	if err != nil {
-		return fmt.Errorf("start the stand-in: %w", err)
+		return fmt.Errorf("start %s: %w", c.spec.what(), err)
 	}
 	_, err = c.run(ctx, c.spec.Start, out)
 	if errors.Is(err, ErrTimeout) {
 		err = fmt.Errorf("%w (a start command has to return once the application is started in the background)", err)
 	}
 	if err := errors.Join(err, out.Close()); err != nil {
-		return fmt.Errorf("start the stand-in: %w", err)
+		return fmt.Errorf("start %s: %w", c.spec.what(), err)
 	}
 	return nil
 }
@@ -57,10 +57,10 @@ func (c *commands) Stop(ctx context.Context) error {
 		return nil
 	}
 	if len(c.spec.Stop) == 0 {
-		return errors.New("stop the stand-in: no stop command is configured")
+		return fmt.Errorf("stop %s: no stop command is configured", c.spec.what())
 	}
 	if _, err := c.run(ctx, c.spec.Stop, nil); err != nil {
-		return fmt.Errorf("stop the stand-in: %w", err)
+		return fmt.Errorf("stop %s: %w", c.spec.what(), err)
 	}
 	if len(c.spec.Check) == 0 {
 		return nil
@@ -76,7 +76,7 @@ func (c *commands) Stop(ctx context.Context) error {
 			if err == nil {
 				err = fmt.Errorf("%s, after the stop command ended well", evidence)
 			}
-			return fmt.Errorf("stop the stand-in: %w", errors.Join(err, context.Cause(ctx)))
+			return fmt.Errorf("stop %s: %w", c.spec.what(), errors.Join(err, context.Cause(ctx)))
 		}
 	}
 }
@@ -95,7 +95,7 @@ func (c *commands) Running(ctx context.Context) (bool, string, error) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Exited() && exit.ExitCode() != 126 && exit.ExitCode() != 127 {
 		return false, fmt.Sprintf("check command: exit status %d%s", exit.ExitCode(), because(output)), nil
 	}
-	return false, "", fmt.Errorf("check the stand-in: %w", err)
+	return false, "", fmt.Errorf("check %s: %w", c.spec.what(), err)
 }
 
 // run runs one of the commands with the server's environment; out takes the output of one that leaves a process.

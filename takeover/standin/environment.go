@@ -32,6 +32,7 @@ type Role string
 // The roles. In a drill nothing is started, and nobody's users are served.
 const (
 	StandingIn Role = "standing-in"
+	Primary    Role = "primary" // at the primary, by its agent
 	Drill      Role = "drill"
 )
 

@@ -9,6 +9,7 @@
 package standin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -35,12 +36,16 @@ type App interface {
 
 // Spec says what a server's stand-in is.
 type Spec struct {
+	What               string        // what it is, for people; "" is the stand-in
 	Units              []string      // systemd units, in the order of starting; where there are any, commands are ignored
 	Start, Stop, Check []string      // commands, as argument lists; Check ends with status 0 while the stand-in runs
 	Timeout            time.Duration // for a whole start or stop, and for each command; 0 is DefaultTimeout
 	Dir                string        // the server's own directory on the standby, made if it is not there
 	Environment        Environment   // what the application is told
 }
+
+// what the application is, for people.
+func (s Spec) what() string { return cmp.Or(s.What, "the stand-in") }
 
 // New returns the stand-in that spec describes. A spec with neither units nor commands is a stand-in that has nothing
 // to start: its application runs on the standby all the time, and only the address moves.

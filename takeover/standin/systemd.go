@@ -21,9 +21,9 @@ type units struct {
 func (u *units) Start(ctx context.Context) error {
 	// A unit that reads a stale environment would work for the wrong addresses and databases: no file, no start.
 	if err := u.spec.Environment.write(u.spec.Dir); err != nil {
-		return fmt.Errorf("start the stand-in: write its environment: %w", err)
+		return fmt.Errorf("start %s: write its environment: %w", u.spec.what(), err)
 	}
-	return u.session(ctx, "start the stand-in", func(ctx context.Context, s *session) error {
+	return u.session(ctx, "start "+u.spec.what(), func(ctx context.Context, s *session) error {
 		for _, name := range u.spec.Units {
 			if err := s.start(ctx, name); err != nil {
 				return err
@@ -35,7 +35,7 @@ func (u *units) Start(ctx context.Context) error {
 
 // Stop stops the units in reverse order. One that cannot be stopped does not keep the others from being stopped.
 func (u *units) Stop(ctx context.Context) error {
-	return u.session(ctx, "stop the stand-in", func(ctx context.Context, s *session) error {
+	return u.session(ctx, "stop "+u.spec.what(), func(ctx context.Context, s *session) error {
 		var errs []error
 		for _, name := range slices.Backward(u.spec.Units) {
 			errs = append(errs, s.stop(ctx, name))
@@ -46,7 +46,7 @@ func (u *units) Stop(ctx context.Context) error {
 
 // Running says whether every unit is active; the evidence names each one's state, as systemctl does.
 func (u *units) Running(ctx context.Context) (running bool, evidence string, err error) {
-	err = u.session(ctx, "look at the stand-in", func(ctx context.Context, s *session) error {
+	err = u.session(ctx, "look at "+u.spec.what(), func(ctx context.Context, s *session) error {
 		running = true
 		var states []string
 		for _, name := range u.spec.Units {

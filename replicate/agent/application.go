@@ -1,0 +1,108 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+)
+
+// Application is what does the work on a primary. It is the agent's configuration that says what is run.
+type Application interface {
+	Start(ctx context.Context) error
+	Running(ctx context.Context) (running bool, evidence string, err error)
+}
+
+// ServiceApplication is the name of the service that starts the application.
+const ServiceApplication = "application"
+
+// What the standby may have done with the application.
+const (
+	OrderLook  = "look"
+	OrderStart = "start"
+)
+
+// ApplicationState is how the application is.
+type ApplicationState struct {
+	What     string `json:"what"` // for people; empty: the agent's configuration names none
+	Running  bool   `json:"running"`
+	Evidence string `json:"evidence"`
+	Error    string `json:"error"` // why it could not be told, or not be started
+}
+
+// applications is the service.
+type applications struct {
+	app  Application
+	what string
+	turn chan struct{} // one order at a time
+	log  *slog.Logger
+}
+
+// NewApplication serves an application, which people know as what; app is nil where there is none.
+func NewApplication(app Application, what string, log *slog.Logger) Service {
+	return &applications{app: app, what: tame(what, maxShown), turn: make(chan struct{}, 1), log: log}
+}
+
+// Begin takes one order.
+func (a *applications) Begin(_ context.Context, r Request) (func(context.Context, io.ReadWriteCloser) error, error) {
+	if r.Order != OrderLook && r.Order != OrderStart {
+		return nil, &Problem{BadRequest, fmt.Sprintf("the application cannot be told to %.64q", r.Order)}
+	}
+	return func(ctx context.Context, stream io.ReadWriteCloser) error {
+		select {
+		case a.turn <- struct{}{}:
+		case <-ctx.Done():
+			return stream.Close()
+		}
+		defer func() { <-a.turn }()
+		return errors.Join(writeFrame(stream, a.obey(ctx, r.Order)), stream.Close())
+	}, nil
+}
+
+// obey looks how the application is, and starts it if it does not run and is to.
+func (a *applications) obey(ctx context.Context, order string) ApplicationState {
+	if a.app == nil {
+		return ApplicationState{}
+	}
+	state := a.look(ctx)
+	if order == OrderLook || state.Running {
+		return state
+	}
+	a.log.Warn("the application is started: the standby has brought its data and its role back", "what", a.what)
+	if err := a.app.Start(ctx); err != nil {
+		a.log.Error("the application could not be started", "what", a.what, "err", err)
+		state.Error = tame(err.Error(), maxShown)
+		return state
+	}
+	if state = a.look(ctx); !state.Running && state.Error == "" {
+		state.Error = "it was started, and does not run: " + state.Evidence
+	}
+	return state
+}
+
+func (a *applications) look(ctx context.Context) ApplicationState {
+	s := ApplicationState{What: a.what}
+	running, evidence, err := a.app.Running(ctx)
+	s.Running, s.Evidence = running, tame(evidence, maxShown)
+	if err != nil {
+		s.Error = tame(err.Error(), maxShown)
+	}
+	return s
+}
+
+// Application has an agent look at the application of its host, or start it.
+func (c *Client) Application(ctx context.Context, to netip.AddrPort, order string) (s ApplicationState, err error) {
+	stream, _, err := c.Open(ctx, to, Request{Service: ServiceApplication, Order: order})
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, stream.Close()) }()
+	defer context.AfterFunc(ctx, func() { _ = stream.Close() })()
+	if err := readFrame(stream, &s); err != nil {
+		return s, unanswered(to, err)
+	}
+	s.What, s.Evidence, s.Error = tame(s.What, maxShown), tame(s.Evidence, maxShown), tame(s.Error, maxShown)
+	return s, nil
+}
