@@ -10,7 +10,7 @@ import (
 // Changes reads the tables and compares their sums with the snapshot's. The servers keep no account of the rows that
 // were changed, so only of a table that is new or gone it can be told how many there are.
 func (e Engine) Changes(ctx context.Context, end database.End, since database.Snapshot) ([]database.Change, error) {
-	now, err := e.summed(ctx, end, end.Catalog)
+	now, err := e.sums(ctx, end, end.Catalog)
 	if err != nil {
 		return nil, cause(ctx, err)
 	}

@@ -1,7 +1,17 @@
-// Package mysql copies catalogs, which are schemas, between two MariaDB servers, or two MySQL servers.
+// Package mysql copies the catalogs of MariaDB and MySQL, which are schemas: between two servers of the same of the two,
+// by SELECT and LOAD DATA, and a swap that moves the tables.
 //
-// It is proved on MariaDB 10.11 and MySQL 9.7. What it does otherwise on MySQL 8 follows MySQL's documentation and was
-// not run. make test-versions runs the same tests on other versions.
+// # Data source
+//
+//	USER@tcp(HOST:PORT)/[CATALOG]
+//
+// That is go-sql-driver's own form, without the password. The parameters that matter for a copy are failoverd's own.
+//
+// # Rights
+//
+// At the source: SELECT, SHOW VIEW, TRIGGER and EVENT on the catalog, the right to see the routines of others, and RELOAD,
+// without which one session reads all. At the target: all rights on the three names of the copy and on the schema
+// failoverd, and those to name definers. Probe names what is missing.
 //
 // # Copy
 //
@@ -38,8 +48,18 @@
 // and one that is the same stays. Who takes several tables in one statement while they change their places may get
 // error 1213 there, for which MySQL wants it to be tried again. In tests one of some 2500 reads did.
 //
-// # Release
+// # Sealing
 //
 // Neither server can refuse writes to one schema alone (MySQL can since 8.0.22, which is not used), so a live copy is
-// always writable, and Probe says so.
+// always writable, and Probe says so. What is sealed is that no events run.
+//
+// # Changes
+//
+// Each table of a snapshot has the sum of its rows, which the copy adds up as they go by. Changes reads all tables and
+// compares; how many rows have changed in a table that was there before it cannot tell.
+//
+// # What was proved on what
+//
+// The tests start servers of MariaDB 10.11, and of MySQL 9.7 where that is installed. What is done otherwise on MySQL 8
+// follows MySQL's documentation and was not run. make test-versions runs the same tests on other versions.
 package mysql

@@ -4,8 +4,6 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"strconv"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // appendLine appends a row as LOAD DATA reads it: tabs between, a backslash before what would end something, \N for
@@ -43,17 +41,3 @@ func appendEscaped(line, value []byte) []byte {
 	}
 	return append(line, value[begin:]...)
 }
-
-// sum adds up rows, so that their order does not matter, and rows that occur twice count twice.
-type sum struct {
-	rows int64
-	hash uint64
-}
-
-func (s *sum) add(line []byte) {
-	s.rows++
-	s.hash += xxhash.Sum64(line)
-}
-
-// text is a sum as snapshots have it.
-func (s sum) text() string { return fmt.Sprintf("%016x", s.hash) }

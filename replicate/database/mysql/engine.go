@@ -12,7 +12,7 @@ import (
 	"failoverd/replicate/database"
 )
 
-// Engine copies catalogs of MariaDB and MySQL.
+// Engine copies the catalogs of MariaDB and MySQL.
 type Engine struct {
 	Streams int // parts of tables that travel at a time; 2 if 0
 }

@@ -264,11 +264,3 @@ func sendAway(ctx context.Context, s *session, schemas []string) error {
 	}
 	return nil
 }
-
-// drop drops a schema. To drop none is no error.
-func drop(ctx context.Context, s *session, schema string) error {
-	if err := insist(ctx, s, "DROP DATABASE IF EXISTS "+ident(schema), schema); err != nil {
-		return at(s.end, "drop "+schema, err)
-	}
-	return nil
-}

@@ -67,7 +67,7 @@ type survey struct {
 
 func (e Engine) survey(ctx context.Context, s *session, p database.Pair) (v survey, err error) {
 	if v.objects, err = objects(ctx, s, p.Names.Staging); err == nil {
-		v.tables, err = e.summed(ctx, p.Target, p.Names.Staging)
+		v.tables, err = e.sums(ctx, p.Target, p.Names.Staging)
 	}
 	return v, err
 }

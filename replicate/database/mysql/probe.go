@@ -55,11 +55,11 @@ func (e Engine) probe(ctx context.Context, p database.Pair) (database.Report, er
 		})
 		return r, nil
 	}
-	code, err := e.look(ctx, p, source, &r)
+	code, err := e.probeSource(ctx, p, source, &r)
 	if err != nil {
 		return r, err
 	}
-	if err := e.lookAtTarget(ctx, p, target, code, &r); err != nil {
+	if err := e.probeTarget(ctx, p, target, code, &r); err != nil {
 		return r, err
 	}
 	return r, measure(ctx, p, target, &r)
@@ -97,8 +97,8 @@ func size(ctx context.Context, s *session, catalog string) (bytes int64, err err
 	return bytes, err
 }
 
-// look reads what the source's catalog holds.
-func (e Engine) look(ctx context.Context, p database.Pair, s *session, r *database.Report) ([]definition, error) {
+// probeSource reads what the source's catalog holds.
+func (e Engine) probeSource(ctx context.Context, p database.Pair, s *session, r *database.Report) ([]definition, error) {
 	we, err := readAccount(ctx, s)
 	if err != nil {
 		return nil, at(p.Source, "read our rights", err)
@@ -246,8 +246,8 @@ func versions(p database.Pair, source, target server) []database.Problem {
 	return list
 }
 
-// lookAtTarget says what the target would refuse.
-func (e Engine) lookAtTarget(ctx context.Context, p database.Pair, s *session, code []definition, r *database.Report) error {
+// probeTarget says what the target would refuse.
+func (e Engine) probeTarget(ctx context.Context, p database.Pair, s *session, code []definition, r *database.Report) error {
 	we, err := readAccount(ctx, s)
 	if err != nil {
 		return at(p.Target, "read our rights", err)

@@ -34,7 +34,7 @@ func (e Engine) verify(ctx context.Context, p database.Pair, snapshot database.S
 	if v.Objects, err = objects(ctx, s, p.Names.Staging); err != nil {
 		return v, err
 	}
-	got, err := e.summed(ctx, p.Target, p.Names.Staging)
+	got, err := e.sums(ctx, p.Target, p.Names.Staging)
 	if err != nil {
 		return v, err
 	}

@@ -77,9 +77,6 @@ func (m mold) create(name string, t terms) string {
 	return b.String()
 }
 
-// quote quotes a text for a statement. standard_conforming_strings is on in every session of ours.
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
 // make makes an empty catalog with our mark.
 func (m mold) make(ctx context.Context, server *pgx.Conn, end database.End, name, run string, t terms) error {
 	if _, err := server.Exec(ctx, m.create(name, t)); err != nil {

@@ -1,6 +1,19 @@
-// Package postgres keeps database.Engine for PostgreSQL 13 and later, with pgx and PostgreSQL's own pg_dump and pg_restore.
+// Package postgres copies the catalogs of PostgreSQL 13 and later: the schema by pg_dump and pg_restore, the rows by
+// COPY from one server to the other, and a swap by renaming.
 //
-// # What a copy is
+// # Data source
+//
+//	postgres://USER@HOST:PORT/CATALOG, or host=... user=... dbname=...
+//
+// At a target any catalog that the account may connect to. The settings that matter for a copy are failoverd's own.
+//
+// # Rights
+//
+// At the source the account needs pg_read_all_data, BYPASSRLS if there are policies, and SELECT on large objects. At
+// the target it needs CREATEDB and pg_signal_backend, and membership in the owners' roles. It needs no superuser,
+// unless there are event triggers or extensions that are not trusted. Probe names what is missing.
+//
+// # Copy
 //
 // The schema is pg_dump's, which must be on failoverd's host and not older than the source; the rows go by COPY from
 // one server to the other, several tables at a time, in failoverd's own streams; all of it at one exported snapshot.
@@ -13,12 +26,6 @@
 // exists at the target; else there are none but the owners'. Probe says which role is missing. Roles, passwords,
 // settings of a role in a catalog, tablespaces, security labels, publications and subscriptions belong to the server
 // and are not copied.
-//
-// # Rights
-//
-// At the source the account needs pg_read_all_data, BYPASSRLS if there are policies, and SELECT on large objects. At
-// the target it needs CREATEDB and pg_signal_backend, and membership in the owners' roles. It needs no superuser,
-// unless there are event triggers or extensions that are not trusted.
 //
 // # Swap
 //
@@ -42,6 +49,10 @@
 // compares; nothing is read if no transaction has begun to write in the whole cluster since. In the database that the
 // snapshot was taken of, the rows' transactions tell how many were written, where they have not written in
 // subtransactions that were open at the snapshot; in the copy a change is seen, and not how large it is.
+//
+// # What was proved on what
+//
+// The tests start servers of the newest PostgreSQL that is installed. make test-versions runs them on others.
 package postgres
 
 import "time"

@@ -3,13 +3,14 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"failoverd/replicate/database"
 )
 
-// Engine copies catalogs of PostgreSQL. The zero value finds pg_dump and pg_restore itself.
+// Engine copies the catalogs of PostgreSQL. The zero value finds pg_dump and pg_restore itself.
 type Engine struct {
 	Programs string // the directory of pg_dump and pg_restore; those that fit both servers are looked for if empty
 	Streams  int    // tables that travel at a time; 2 if 0
@@ -49,3 +50,6 @@ func cause(ctx context.Context, err error) error {
 
 // ident quotes a name for a statement.
 func ident(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// quote quotes a text for a statement. standard_conforming_strings is on in every session of ours.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

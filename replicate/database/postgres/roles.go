@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -64,49 +63,4 @@ func readRoles(ctx context.Context, conn *pgx.Conn) (roles, error) {
 		return roles{}, fmt.Errorf("read who owns the schema public: %w", err)
 	}
 	return r, nil
-}
-
-// account is who failoverd is at a server.
-type account struct {
-	name                            string
-	super, creates, signals, bypass bool
-	known                           []string // every role of the server
-	usable                          []string // those whose things it may make
-}
-
-// readAccount reads it.
-func readAccount(ctx context.Context, conn *pgx.Conn) (account, error) {
-	var a account
-	err := conn.QueryRow(ctx, `SELECT rolname, rolsuper, rolcreatedb OR rolsuper, rolbypassrls OR rolsuper,
-		pg_has_role('pg_signal_backend', 'USAGE'),
-		ARRAY(SELECT rolname FROM pg_roles ORDER BY 1),
-		ARRAY(SELECT rolname FROM pg_roles WHERE pg_has_role(oid, 'USAGE') ORDER BY 1)
-		FROM pg_roles WHERE rolname = current_user`).
-		Scan(&a.name, &a.super, &a.creates, &a.bypass, &a.signals, &a.known, &a.usable)
-	if err != nil {
-		return a, fmt.Errorf("read the account's rights: %w", err)
-	}
-	return a, nil
-}
-
-// missing are those of some roles that are not among others.
-func missing(want, have []string) []string {
-	var list []string
-	for _, role := range want {
-		if !slices.Contains(have, role) {
-			list = append(list, role)
-		}
-	}
-	return list
-}
-
-// terms are what an account can keep of owners and grants: all of them or none, so that it can be said in a sentence.
-func (a account) terms(r roles) terms {
-	return terms{
-		owners: len(missing(r.owners, a.usable)) == 0,
-		// Up to PostgreSQL 14 the first superuser owns it, and from 15 on whoever owns the catalog; a dump from before
-		// would give it to a superuser again.
-		public: slices.Contains(a.usable, r.public),
-		grants: len(missing(r.granted, a.known)) == 0 && len(missing(r.owners, a.usable)) == 0,
-	}
 }

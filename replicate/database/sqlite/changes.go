@@ -11,13 +11,13 @@ import (
 
 // Changes adds every table up again. Rows that were only added at a table's end are counted; of other changes SQLite
 // keeps no account.
-func (Engine) Changes(ctx context.Context, e database.End, since database.Snapshot) ([]database.Change, error) {
-	list, err := changes(ctx, e, since)
-	return list, at(e, "compare "+e.Catalog+" with the last copy", err)
+func (Engine) Changes(ctx context.Context, end database.End, since database.Snapshot) ([]database.Change, error) {
+	list, err := changes(ctx, end, since)
+	return list, at(end, "compare "+end.Catalog+" with the last copy", err)
 }
 
-func changes(ctx context.Context, e database.End, since database.Snapshot) (list []database.Change, err error) {
-	path, err := fileOf(e)
+func changes(ctx context.Context, end database.End, since database.Snapshot) (list []database.Change, err error) {
+	path, err := fileOf(end)
 	if err != nil {
 		return nil, err
 	}

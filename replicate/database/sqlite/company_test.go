@@ -132,7 +132,7 @@ func contents() []enginetest.Contents {
 			}
 			query += fmt.Sprintf("typeof(%s), quote(%[1]s)", column)
 		}
-		query += " FROM " + quoted(table) + " ORDER BY "
+		query += " FROM " + ident(table) + " ORDER BY "
 		for i := range columns {
 			if i > 0 {
 				query += ", "

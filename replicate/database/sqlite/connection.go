@@ -89,6 +89,21 @@ func (c *connection) number(ctx context.Context, query string, args ...any) (n i
 	return n, cause(ctx, err)
 }
 
+// each goes through the rows of a query.
+func (c *connection) each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := c.conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return cause(ctx, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return cause(ctx, err)
+		}
+	}
+	return cause(ctx, rows.Err())
+}
+
 // waiting does something again while a lock of somebody else stands in its way.
 func (c *connection) waiting(ctx context.Context, do func() error) error {
 	deadline := time.Now().Add(c.patience)
@@ -116,18 +131,4 @@ func busy(err error) bool { return code(err)&0xff == codes.SQLITE_BUSY }
 func full(err error) bool {
 	c := code(err)
 	return c&0xff == codes.SQLITE_FULL || c == codes.SQLITE_IOERR_SHMSIZE
-}
-
-// cause prefers the reason for which a context ended to the error that came of it, and has a full disk say so.
-func cause(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	if reason := context.Cause(ctx); reason != nil {
-		return reason
-	}
-	if full(err) {
-		return fmt.Errorf("no space left on the disk: %w", err)
-	}
-	return err
 }

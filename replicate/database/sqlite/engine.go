@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"failoverd/replicate/database"
 )
 
-// Engine is the engine of SQLite databases.
+// Engine copies the databases of SQLite.
 type Engine struct{ pages *pages }
 
 var _ database.Engine = Engine{}
@@ -19,39 +20,29 @@ var _ database.Engine = Engine{}
 func New() Engine { return Engine{pages: newPages()} }
 
 // at wraps an error with the end at which it happened, and passes nil.
-func at(e database.End, doing string, err error) error {
+func at(end database.End, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s at %s: %w", doing, e.Host, err)
+	return fmt.Errorf("%s at %s: %w", doing, end.Host, err)
 }
 
-// target opens the place of a pair's target.
-func target(p database.Pair) (*place, error) { return open(p.Target, p.Names.Live) }
-
-// Discard drops the staging, and every file of a run that nobody links to.
-func (Engine) Discard(ctx context.Context, p database.Pair) error {
-	err := at(p.Target, "discard "+p.Names.Staging, discard(ctx, p))
-	if m := far(p.Source); m != nil {
-		err = errors.Join(err, at(p.Source, "discard what was made of "+p.Source.Catalog, m.Sweep(ctx, travels(p))))
+// cause prefers the reason for which a context ended to the error that came of it, and has a full disk say so.
+func cause(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if reason := context.Cause(ctx); reason != nil {
+		return reason
+	}
+	if full(err) {
+		return fmt.Errorf("no space left on the disk: %w", err)
 	}
 	return err
 }
 
-func discard(ctx context.Context, p database.Pair) (err error) {
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	t, err := target(p)
-	if err != nil {
-		return err
-	}
-	defer t.close()
-	if err := t.unlink(p.Names.Staging); err != nil {
-		return err
-	}
-	return t.sweep(p.Names)
-}
+// target opens the place of a pair's target.
+func target(p database.Pair) (*place, error) { return open(p.Target, p.Names.Live) }
 
 // gone passes an error, except that there is no such file.
 func gone(err error) error {
@@ -69,3 +60,6 @@ func regular(root *os.Root, name string) (bool, error) {
 	}
 	return info.Mode().IsRegular(), nil
 }
+
+// ident quotes a name for a statement.
+func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

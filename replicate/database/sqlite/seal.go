@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-
-	"failoverd/replicate/database"
 )
 
 // seal is two bytes of a database's header, the versions that a program needs to write and to read it: 1 for a
@@ -94,44 +92,4 @@ func (c *connection) closeSeal(ctx context.Context, s seal) (err error) {
 		return err
 	}
 	return c.exec(ctx, "COMMIT")
-}
-
-// Release lets applications write to a catalog, or seals it.
-func (Engine) Release(ctx context.Context, e database.End, writable bool) error {
-	doing := "seal " + e.Catalog
-	if writable {
-		doing = "open " + e.Catalog + " for writing"
-	}
-	return at(e, doing, release(ctx, e, writable))
-}
-
-func release(ctx context.Context, e database.End, writable bool) (err error) {
-	p, err := open(e, e.Catalog)
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	name, err := p.exists(e.Catalog)
-	if err != nil {
-		return err
-	}
-	c, err := connect(ctx, p.path(name))
-	if err != nil {
-		return err
-	}
-	c.patience = atWork
-	s, err := c.seal(ctx)
-	if err == nil && !s.sealed() && !writable {
-		err = c.closeSeal(ctx, s)
-		if busy(err) {
-			err = fmt.Errorf("somebody is connected to %s: %w", p.path(name), err)
-		}
-	}
-	if err := errors.Join(err, c.close()); err != nil {
-		return err
-	}
-	if s.sealed() && writable {
-		return p.unseal(name, s)
-	}
-	return nil
 }

@@ -17,16 +17,16 @@ import (
 
 // Sessions lists the processes that have the catalog's file open, as far as the kernel shows them to failoverd, or hold
 // a lock on it, which it shows of everybody.
-func (Engine) Sessions(ctx context.Context, e database.End) ([]database.Session, error) {
+func (Engine) Sessions(ctx context.Context, end database.End) ([]database.Session, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	path, err := fileOf(e)
+	path, err := fileOf(end)
 	if err != nil {
-		return nil, at(e, "look for who uses "+e.Catalog, err)
+		return nil, at(end, "look for who uses "+end.Catalog, err)
 	}
 	list, err := holders(path)
-	return list, at(e, "look for who uses "+e.Catalog, err)
+	return list, at(end, "look for who uses "+end.Catalog, err)
 }
 
 // holders lists the other processes that use a database's file.

@@ -43,7 +43,7 @@ func verify(ctx context.Context, p database.Pair, s database.Snapshot) (v databa
 	}
 	found := map[string]int64{}
 	for _, t := range tables {
-		n, err := c.number(ctx, "SELECT count(*) FROM "+quoted(t.name))
+		n, err := c.number(ctx, "SELECT count(*) FROM "+ident(t.name))
 		if err != nil {
 			return v, fmt.Errorf("count %s: %w", t.name, err)
 		}

@@ -17,7 +17,7 @@ func backupStatement(catalog, file string, compress bool) string {
 	} else {
 		options = append(options, "NO_COMPRESSION")
 	}
-	return "BACKUP DATABASE " + name(catalog) + " TO DISK = " + literal(file) + " WITH " + strings.Join(options, ", ")
+	return "BACKUP DATABASE " + ident(catalog) + " TO DISK = " + quote(file) + " WITH " + strings.Join(options, ", ")
 }
 
 // Engine editions, as SERVERPROPERTY('EngineEdition') has them.

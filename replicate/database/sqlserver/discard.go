@@ -33,6 +33,20 @@ func (e *Engine) discardStaging(ctx context.Context, p database.Pair) error {
 	return e.drop(ctx, s, p.Names.Staging)
 }
 
+// drop drops a database, whatever its state is, and throws out who is in it.
+func (e *Engine) drop(ctx context.Context, s *session, catalog string) error {
+	found, err := s.states(ctx, catalog)
+	if err != nil || !found[catalog].there {
+		return err
+	}
+	if found[catalog].online {
+		if err := e.persist(ctx, s, "close "+catalog, singleUser(catalog)); err != nil {
+			return err
+		}
+	}
+	return e.persist(ctx, s, "drop "+catalog, "DROP DATABASE "+ident(catalog))
+}
+
 // removeBackups removes the catalog's backups from both shelves.
 func removeBackups(ctx context.Context, p database.Pair) error {
 	return errors.Join(removeBackup(ctx, p.Source, p), removeBackup(ctx, p.Target, p))

@@ -1,7 +1,7 @@
 // Package sqlserver copies the catalogs of Microsoft SQL Server: BACKUP DATABASE at the source, the file on its way
 // from one shelf to the other, RESTORE DATABASE under the staging name at the target, a swap by renaming.
 //
-// # The data source
+// # Data source
 //
 //	sqlserver://USER@HOST[:PORT][/CATALOG][?instance=NAME&encrypt=true&...]
 //
@@ -10,21 +10,21 @@
 // hostnameincertificate, tlsmin, packet size, keepalive, protocol); database, password, app name and the time-outs are
 // failoverd's own.
 //
-// # Accounts
+// # Rights
 //
 // At the source: a user in the catalog with BACKUP DATABASE and VIEW DEFINITION, and with SELECT if it shall be known
 // what the catalog holds that a copy does not. At the target: CREATE ANY DATABASE and ALTER ANY DATABASE. At both,
 // VIEW SERVER STATE, for the progress and for who is connected. For both directions, each account needs both. Probe
 // names what is missing. The service accounts of the servers read and write the shelves, and failoverd does.
 //
-// # Files
+// # Copy
 //
 // A run's backup is <live name>_<run>.bak on the source's shelf, and on the target's for as long as the restore takes;
 // both go when the run has what it needs or has failed. Restored databases have files of their own, <live name>_<instant>_
 // <number>.mdf, .ndf and .ldf, in the target's default directories, so that no generation meets another's. A restored
 // database bears the extended properties failoverd_run and failoverd_fix_<number>.
 //
-// # What a reader notices
+// # Swap
 //
 // A SQL Server cannot rename two databases at once. Between the two names nobody is found (911, 4060), and whoever was
 // connected to the copy is thrown out, as ALTER DATABASE ... SET SINGLE_USER WITH ROLLBACK IMMEDIATE does: by the
@@ -32,6 +32,15 @@
 // as it has taken. Both renames are in one batch, after everything that may have to wait, so that nothing is waited for
 // in between. What it takes a reader to be let in again is part of the gap. On the stand-in the longest of seven was
 // 0.12 s, on a busy machine; on a SQL Server nobody has measured it.
+//
+// # Sealing
+//
+// A sealed catalog is READ_ONLY. To seal it, and to open it, throws out whoever is connected.
+//
+// # Changes
+//
+// Each table of a snapshot has its count and sums of its rows' checksums. Changes has the server add them up again and
+// compares; how many rows have changed in a table that was there before it cannot tell.
 //
 // # What was proved on what
 //

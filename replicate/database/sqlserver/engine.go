@@ -1,12 +1,13 @@
 package sqlserver
 
 import (
+	"strings"
 	"time"
 
 	"failoverd/replicate/database"
 )
 
-// Engine keeps database.Engine for SQL Server. It holds no connection between two calls.
+// Engine copies the catalogs of SQL Server. It holds no connection between two calls.
 type Engine struct {
 	every    time.Duration // between two questions how far a statement has come
 	pause    time.Duration // before a statement that met somebody else is tried again, longer each time
@@ -23,3 +24,9 @@ const longestPause = 500 * time.Millisecond
 func New() *Engine {
 	return &Engine{every: 500 * time.Millisecond, pause: 100 * time.Millisecond, attempts: 60, stopping: 2 * time.Minute}
 }
+
+// ident quotes a name for a statement.
+func ident(s string) string { return "[" + strings.ReplaceAll(s, "]", "]]") + "]" }
+
+// quote quotes a text, for statements that take no parameters.
+func quote(s string) string { return "N'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -70,9 +70,9 @@ func join(directory, file string) string {
 // restoreStatement restores into a new database. It replaces nothing: a name or a file that is there makes it fail.
 func restoreStatement(catalog, file string, list []move) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "RESTORE DATABASE %s FROM DISK = %s WITH FILE = 1", name(catalog), literal(file))
+	fmt.Fprintf(&b, "RESTORE DATABASE %s FROM DISK = %s WITH FILE = 1", ident(catalog), quote(file))
 	for _, m := range list {
-		fmt.Fprintf(&b, ", MOVE %s TO %s", literal(m.logical), literal(m.path))
+		fmt.Fprintf(&b, ", MOVE %s TO %s", quote(m.logical), quote(m.path))
 	}
 	b.WriteString(", CHECKSUM, RECOVERY, STATS = 5")
 	return b.String()

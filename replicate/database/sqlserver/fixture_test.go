@@ -48,7 +48,7 @@ func (s site) newPair(t *testing.T) database.Pair {
 	p.Source.Catalog = "app_" + strings.ToLower(rand.Text()[:8])
 	p.Names = database.NamesOf(database.CopyOf("pbx", p.Source.Catalog))
 	p.Target.Catalog = p.Names.Live
-	if err := execute(t.Context(), p.Source, master, "CREATE DATABASE "+name(p.Source.Catalog)); err != nil {
+	if err := execute(t.Context(), p.Source, master, "CREATE DATABASE "+ident(p.Source.Catalog)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -198,7 +198,7 @@ func drop(ctx context.Context, e database.End, catalog string) error {
 }
 
 func dropNow(ctx context.Context, e database.End, catalog string) error {
-	rows, err := query(ctx, e, master, "SELECT state_desc FROM sys.databases WHERE name = "+literal(catalog))
+	rows, err := query(ctx, e, master, "SELECT state_desc FROM sys.databases WHERE name = "+quote(catalog))
 	if err != nil || len(rows) == 0 {
 		return err
 	}
@@ -207,14 +207,14 @@ func dropNow(ctx context.Context, e database.End, catalog string) error {
 			return err
 		}
 	}
-	return execute(ctx, e, master, "DROP DATABASE "+name(catalog))
+	return execute(ctx, e, master, "DROP DATABASE "+ident(catalog))
 }
 
 func recreate(ctx context.Context, e database.End) error {
 	if err := drop(ctx, e, e.Catalog); err != nil {
 		return err
 	}
-	return execute(ctx, e, master, "CREATE DATABASE "+name(e.Catalog))
+	return execute(ctx, e, master, "CREATE DATABASE "+ident(e.Catalog))
 }
 
 func hold(ctx context.Context, e database.End, catalog, script string) (release func(), err error) {

@@ -27,5 +27,5 @@ func (s *session) setMark(ctx context.Context, run string) error {
 	if was != "" {
 		procedure = "sys.sp_updateextendedproperty"
 	}
-	return s.exec(ctx, "mark the copy", "EXEC "+procedure+" @name = "+literal(markName)+", @value = "+literal(run))
+	return s.exec(ctx, "mark the copy", "EXEC "+procedure+" @name = "+quote(markName)+", @value = "+quote(run))
 }

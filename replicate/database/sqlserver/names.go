@@ -9,12 +9,6 @@ import (
 	"failoverd/replicate/database"
 )
 
-// name quotes an identifier.
-func name(s string) string { return "[" + strings.ReplaceAll(s, "]", "]]") + "]" }
-
-// literal quotes a text, for statements that take no parameters.
-func literal(s string) string { return "N'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
 // longestStem leaves room for a directory, a generation, a number and an ending in the 260 characters of a path.
 const longestStem = 80
 

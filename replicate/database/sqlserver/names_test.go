@@ -9,10 +9,10 @@ import (
 )
 
 func TestQuoting(t *testing.T) {
-	if got := name(`a]b[c'd"`); got != `[a]]b[c'd"]` {
+	if got := ident(`a]b[c'd"`); got != `[a]]b[c'd"]` {
 		t.Error(got)
 	}
-	if got := literal(`it's`); got != `N'it''s'` {
+	if got := quote(`it's`); got != `N'it''s'` {
 		t.Error(got)
 	}
 }

@@ -60,7 +60,7 @@ func (e *Engine) probeCatalog(ctx context.Context, end database.End, found serve
 		report.Problems = append(report.Problems, database.Problem{
 			Code: "missing-right", Blocks: true,
 			Text:   fmt.Sprintf("the account %s at %s has no user in %s", found.login, end.Host, end.Catalog),
-			Remedy: "USE " + name(end.Catalog) + "; CREATE USER " + name(found.login) + " FOR LOGIN " + name(found.login),
+			Remedy: "USE " + ident(end.Catalog) + "; CREATE USER " + ident(found.login) + " FOR LOGIN " + ident(found.login),
 		})
 		return nil
 	}
@@ -131,8 +131,8 @@ func (e *Engine) probeUsers(ctx context.Context, p database.Pair, report *databa
 		report.Problems = append(report.Problems, database.Problem{
 			Code: "orphaned-user",
 			Text: fmt.Sprintf("the user %s of %s has no login at %s: who uses it will not be let in after a takeover", user, p.Names.Live, p.Target.Host),
-			Remedy: "CREATE LOGIN " + name(user) + " WITH PASSWORD = N'...'; the next copy joins them, or now: USE " +
-				name(p.Names.Live) + "; ALTER USER " + name(user) + " WITH LOGIN = " + name(user),
+			Remedy: "CREATE LOGIN " + ident(user) + " WITH PASSWORD = N'...'; the next copy joins them, or now: USE " +
+				ident(p.Names.Live) + "; ALTER USER " + ident(user) + " WITH LOGIN = " + ident(user),
 		})
 	}
 	return nil

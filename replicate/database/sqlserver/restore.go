@@ -20,14 +20,14 @@ func (r *run) restore(ctx context.Context) (position string, err error) {
 		return "", err
 	}
 	path := r.Target.Shelf.Name(r.file)
-	header, err := s.query(ctx, "read the head of the backup", "RESTORE HEADERONLY FROM DISK = "+literal(path))
+	header, err := s.query(ctx, "read the head of the backup", "RESTORE HEADERONLY FROM DISK = "+quote(path))
 	if err != nil {
 		return "", err
 	}
 	if position, err = checkHeader(header, r.Source.Catalog, server); err != nil {
 		return "", err
 	}
-	listed, err := s.query(ctx, "list the files of the backup", "RESTORE FILELISTONLY FROM DISK = "+literal(path))
+	listed, err := s.query(ctx, "list the files of the backup", "RESTORE FILELISTONLY FROM DISK = "+quote(path))
 	if err != nil {
 		return "", err
 	}
@@ -35,7 +35,7 @@ func (r *run) restore(ctx context.Context) (position string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := r.work(ctx, "verify", "verify the backup", "RESTORE VERIFYONLY FROM DISK = "+literal(path)+" WITH CHECKSUM"); err != nil {
+	if err := r.work(ctx, "verify", "verify the backup", "RESTORE VERIFYONLY FROM DISK = "+quote(path)+" WITH CHECKSUM"); err != nil {
 		return "", err
 	}
 	statement := restoreStatement(r.Names.Staging, path, places)

@@ -18,16 +18,16 @@ func serverRight(name string) right { return right{name: name} }
 // grant is the statement that gives it.
 func (r right) grant(login string) string {
 	if r.catalog == "" {
-		return "USE master; GRANT " + r.name + " TO " + name(login)
+		return "USE master; GRANT " + r.name + " TO " + ident(login)
 	}
-	return "USE " + name(r.catalog) + "; GRANT " + r.name + " TO " + name(login)
+	return "USE " + ident(r.catalog) + "; GRANT " + r.name + " TO " + ident(login)
 }
 
 // may asks whether the session's account has a right.
 func (s *session) may(ctx context.Context, r right) (bool, error) {
-	question := "SELECT HAS_PERMS_BY_NAME(NULL, NULL, " + literal(r.name) + ") AS [may]"
+	question := "SELECT HAS_PERMS_BY_NAME(NULL, NULL, " + quote(r.name) + ") AS [may]"
 	if r.catalog != "" {
-		question = "SELECT HAS_PERMS_BY_NAME(" + literal(name(r.catalog)) + ", 'DATABASE', " + literal(r.name) + ") AS [may]"
+		question = "SELECT HAS_PERMS_BY_NAME(" + quote(ident(r.catalog)) + ", 'DATABASE', " + quote(r.name) + ") AS [may]"
 	}
 	answer, err := s.one(ctx, "ask for the right to "+r.name, question)
 	if err != nil {

@@ -49,7 +49,7 @@ func createScratch(ctx context.Context, e database.End) error {
 		return err
 	}
 	defer s.close()
-	if err := s.exec(ctx, "create "+e.Catalog, "CREATE DATABASE "+name(e.Catalog)); err != nil {
+	if err := s.exec(ctx, "create "+e.Catalog, "CREATE DATABASE "+ident(e.Catalog)); err != nil {
 		return err
 	}
 	return workOn(ctx, e, scratchSchema+scratchMove)

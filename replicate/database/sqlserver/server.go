@@ -87,7 +87,7 @@ func (s *session) freeSpace(ctx context.Context, found *server) error {
 func (f server) product() database.Server {
 	found := database.Server{Product: "Microsoft SQL Server " + f.edition, Version: f.version, Free: f.free}
 	if f.free < 0 {
-		found.Unknown = "the account may not ask: GRANT VIEW SERVER STATE TO " + name(f.login)
+		found.Unknown = "the account may not ask: GRANT VIEW SERVER STATE TO " + ident(f.login)
 	}
 	return found
 }

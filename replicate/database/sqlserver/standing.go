@@ -44,38 +44,24 @@ func (s *session) standing(ctx context.Context, n database.Names) (standing, err
 	return standing{live: found[n.Live], staging: found[n.Staging], previous: found[n.Previous]}, err
 }
 
-// drop drops a database, whatever its state is, and throws out who is in it.
-func (e *Engine) drop(ctx context.Context, s *session, catalog string) error {
-	found, err := s.states(ctx, catalog)
-	if err != nil || !found[catalog].there {
-		return err
-	}
-	if found[catalog].online {
-		if err := e.persist(ctx, s, "close "+catalog, singleUser(catalog)); err != nil {
-			return err
-		}
-	}
-	return e.persist(ctx, s, "drop "+catalog, "DROP DATABASE "+name(catalog))
-}
-
 // The statements that change a database as a whole.
 
 func singleUser(catalog string) string {
-	return "ALTER DATABASE " + name(catalog) + " SET SINGLE_USER WITH ROLLBACK IMMEDIATE"
+	return "ALTER DATABASE " + ident(catalog) + " SET SINGLE_USER WITH ROLLBACK IMMEDIATE"
 }
 
 func multiUser(catalog string) string {
-	return "ALTER DATABASE " + name(catalog) + " SET MULTI_USER"
+	return "ALTER DATABASE " + ident(catalog) + " SET MULTI_USER"
 }
 
 func readWrite(catalog string) string {
-	return "ALTER DATABASE " + name(catalog) + " SET READ_WRITE WITH ROLLBACK IMMEDIATE"
+	return "ALTER DATABASE " + ident(catalog) + " SET READ_WRITE WITH ROLLBACK IMMEDIATE"
 }
 
 func readOnly(catalog string) string {
-	return "ALTER DATABASE " + name(catalog) + " SET READ_ONLY WITH ROLLBACK IMMEDIATE"
+	return "ALTER DATABASE " + ident(catalog) + " SET READ_ONLY WITH ROLLBACK IMMEDIATE"
 }
 
 func rename(from, to string) string {
-	return "ALTER DATABASE " + name(from) + " MODIFY NAME = " + name(to)
+	return "ALTER DATABASE " + ident(from) + " MODIFY NAME = " + ident(to)
 }

@@ -51,7 +51,7 @@ func (s *session) joinUsers(ctx context.Context) error {
 		if i < 0 {
 			continue
 		}
-		if err := s.exec(ctx, "join the user "+user+" to its login", "ALTER USER "+name(user)+" WITH LOGIN = "+name(logins[i])); err != nil {
+		if err := s.exec(ctx, "join the user "+user+" to its login", "ALTER USER "+ident(user)+" WITH LOGIN = "+ident(logins[i])); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,7 @@ func (e *Engine) Verify(ctx context.Context, p database.Pair, snapshot database.
 		return database.Verified{}, err
 	}
 	if err := e.carryOut(ctx, p.Target, label(p), "check "+p.Names.Staging,
-		"DBCC CHECKDB ("+name(p.Names.Staging)+") WITH NO_INFOMSGS, ALL_ERRORMSGS", func(float64) {}); err != nil {
+		"DBCC CHECKDB ("+ident(p.Names.Staging)+") WITH NO_INFOMSGS, ALL_ERRORMSGS", func(float64) {}); err != nil {
 		return database.Verified{}, err
 	}
 	found.Check = "DBCC CHECKDB: no errors"

@@ -1,13 +1,9 @@
 package sqlserver
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"failoverd/replicate/database"
 )
 
 // mostRepeats bounds GO n, so that a slip of the pen does not run for a week.
@@ -98,51 +94,4 @@ func scan(line string, open byte, depth int) (byte, int) {
 		}
 	}
 	return open, depth
-}
-
-// Fix runs a script in the staging. XACT_ABORT ends a batch with its first error, which T-SQL does not do by itself.
-func (e *Engine) Fix(ctx context.Context, p database.Pair, script string) error {
-	list, err := batches(script)
-	if err != nil {
-		return fmt.Errorf("the script for %s: %w", p.Names.Staging, err)
-	}
-	s, err := open(ctx, p.Target, p.Names.Staging, program)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	before, err := s.counts(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.exec(ctx, "prepare the script", "SET XACT_ABORT ON"); err != nil {
-		return err
-	}
-	for _, b := range list {
-		for range b.times {
-			if err := s.exec(ctx, "run the script", b.text); err != nil {
-				return fmt.Errorf("%w; %s", err, b.place(err))
-			}
-		}
-	}
-	after, err := s.counts(ctx)
-	if err != nil {
-		return err
-	}
-	return s.noteFix(ctx, before, after)
-}
-
-// place says where in the script a batch failed, with the words that stand there.
-func (b batch) place(err error) string {
-	line := b.line
-	var said *serverError
-	if errors.As(err, &said) {
-		line += max(int(said.messages[0].LineNo)-1, 0)
-	}
-	lines := strings.Split(b.text, "\n")
-	words := ""
-	if i := line - b.line; i < len(lines) {
-		words = strings.TrimSpace(lines[i])
-	}
-	return fmt.Sprintf("line %d of the script: %.200s", line, words)
 }

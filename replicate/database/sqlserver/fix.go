@@ -3,11 +3,61 @@ package sqlserver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"failoverd/replicate/database"
 )
+
+// Fix runs a script in the staging. XACT_ABORT ends a batch with its first error, which T-SQL does not do by itself.
+func (e *Engine) Fix(ctx context.Context, p database.Pair, script string) error {
+	list, err := batches(script)
+	if err != nil {
+		return fmt.Errorf("the script for %s: %w", p.Names.Staging, err)
+	}
+	s, err := open(ctx, p.Target, p.Names.Staging, program)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	before, err := s.counts(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.exec(ctx, "prepare the script", "SET XACT_ABORT ON"); err != nil {
+		return err
+	}
+	for _, b := range list {
+		for range b.times {
+			if err := s.exec(ctx, "run the script", b.text); err != nil {
+				return fmt.Errorf("%w; %s", err, b.place(err))
+			}
+		}
+	}
+	after, err := s.counts(ctx)
+	if err != nil {
+		return err
+	}
+	return s.noteFix(ctx, before, after)
+}
+
+// place says where in the script a batch failed, with the words that stand there.
+func (b batch) place(err error) string {
+	line := b.line
+	var said *serverError
+	if errors.As(err, &said) {
+		line += max(int(said.messages[0].LineNo)-1, 0)
+	}
+	lines := strings.Split(b.text, "\n")
+	words := ""
+	if i := line - b.line; i < len(lines) {
+		words = strings.TrimSpace(lines[i])
+	}
+	return fmt.Sprintf("line %d of the script: %.200s", line, words)
+}
 
 // fixMark begins the names of the extended properties in which the staging keeps what scripts have changed in it, so
 // that Verify does not take it for a loss.
@@ -67,7 +117,7 @@ func (s *session) noteFix(ctx context.Context, before, after tally) error {
 	}
 	for i, note := range notes {
 		if err := s.exec(ctx, "note what the script has changed", fmt.Sprintf("EXEC sys.sp_addextendedproperty @name = %s, @value = %s",
-			literal(fmt.Sprintf("%s%d", fixMark, len(list)+i+1)), literal(note))); err != nil {
+			quote(fmt.Sprintf("%s%d", fixMark, len(list)+i+1)), quote(note))); err != nil {
 			return err
 		}
 	}
@@ -136,7 +186,7 @@ func (s *session) forgetFixes(ctx context.Context) error {
 	}
 	for _, r := range list {
 		if n := r.text("name"); strings.HasPrefix(n, fixMark) {
-			if err := s.exec(ctx, "forget earlier scripts", "EXEC sys.sp_dropextendedproperty @name = "+literal(n)); err != nil {
+			if err := s.exec(ctx, "forget earlier scripts", "EXEC sys.sp_dropextendedproperty @name = "+quote(n)); err != nil {
 				return err
 			}
 		}
