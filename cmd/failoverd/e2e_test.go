@@ -28,7 +28,8 @@ const (
 	// asProgram makes the test binary the program.
 	asProgram = "FAILOVERD_TEST_AS_PROGRAM"
 	// killAt kills the daemon by SIGKILL at a commit of its journal:
-	// "3 before", "3 after". Counted from the first one that has an operation.
+	// "3 before", "3 after". Counted from the first one that has an operation. With a kind, "3 before drill", only those are
+	// counted that have an operation of that kind, whatever is written beside it.
 	killAt = "FAILOVERD_TEST_KILL"
 )
 
@@ -46,6 +47,7 @@ func TestMain(m *testing.M) {
 // serveUntilKilled is `failoverd serve` with a journal that kills.
 func serveUntilKilled(at string) int {
 	when, side, _ := strings.Cut(at, " ")
+	side, kind, _ := strings.Cut(side, " ")
 	n, err := strconv.Atoi(when)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -57,7 +59,7 @@ func serveUntilKilled(at string) int {
 		return exitUsage
 	}
 	d := service{file: os.Args[slices.Index(os.Args, "--config")+1], log: log, memory: func(j *journal.Journal) standby.Journal {
-		return &killer{Journal: j, left: n, before: side == "before"}
+		return &killer{Journal: j, left: n, before: side == "before", kind: kind}
 	}}
 	if err := d.run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -71,6 +73,7 @@ type killer struct {
 	standby.Journal
 	left   int
 	before bool
+	kind   string // of the operations that count, "" for all
 	armed  bool
 }
 
@@ -78,6 +81,9 @@ func (k *killer) Commit(ctx context.Context, b journal.Batch) ([]journal.Event, 
 	k.armed = k.armed || len(b.Operations) > 0
 	exchange := slices.ContainsFunc(b.Events, func(e journal.Event) bool { return strings.HasSuffix(e.Kind, ".exchange") })
 	if !k.armed || len(b.Operations)+len(b.Facts)+len(b.Copies) == 0 && !exchange {
+		return k.Journal.Commit(ctx, b)
+	}
+	if k.kind != "" && !slices.ContainsFunc(b.Operations, func(o journal.Operation) bool { return o.Kind == k.kind }) {
 		return k.Journal.Commit(ctx, b)
 	}
 	k.left--
