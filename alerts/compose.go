@@ -83,6 +83,7 @@ func Compose(s Story) Message {
 		m.Headers["In-Reply-To"] = id
 		m.Headers["References"] = id
 	}
+	m.Notification = s.notification(m.MessageID, m.Text)
 	return m
 }
 

@@ -162,7 +162,7 @@ func (c *Client) Reload(ctx context.Context, reason string) (status.Reloaded, er
 	return post[status.Reloaded](ctx, c, Base+"/reload", nil, Remark{Reason: reason})
 }
 
-// TestAlert has a real mail sent and returns the dialogue with each recipient's
+// TestAlert has a real alert sent and returns the dialogue with each recipient's
 // mail server. It may take as long as that server does: give ctx two minutes.
 func (c *Client) TestAlert(ctx context.Context, reason string) ([]status.TestMail, error) {
 	l, err := post[TestAlertResult](ctx, c.patient(), Base+"/test-alert", nil, Remark{Reason: reason})

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // hostNames matches a name that DNS could know.
@@ -14,13 +17,108 @@ func (v *validator) alerts(raw rawAlerts, file spot) Alerts {
 	a := Alerts{DailyReport: v.clock(raw.DailyReport)}
 	if raw.Email.set() {
 		a.Email = v.email(raw.Email)
-	} else {
-		if a.DailyReport != "" {
-			v.r.notice(raw.DailyReport.spot, "nobody is mailed the daily report", "write alerts.email as well")
+	}
+	taken := map[string]bool{}
+	for _, item := range raw.Webhooks.items {
+		if !item.bad {
+			a.Webhooks = append(a.Webhooks, v.webhook(item, taken))
 		}
-		v.r.notice(file.child("alerts.email"), "nobody is mailed", "a takeover is seen only in the status, the history and the log")
+	}
+	for _, item := range raw.Commands.items {
+		if !item.bad {
+			a.Commands = append(a.Commands, v.alertCommand(item, taken))
+		}
+	}
+	if n := len(taken); n > maxChannels {
+		v.r.errorf(where(raw.Webhooks.spot, raw.Commands.spot), fmt.Sprintf("write at most %d of both", maxChannels), "there are %d webhooks and commands", n)
+	}
+	if !raw.Email.set() {
+		switch {
+		case a.Anybody():
+			v.r.notice(file.child("alerts.email"), "nobody is mailed", "alerts go to the webhooks and commands alone")
+		default:
+			if a.DailyReport != "" {
+				v.r.notice(raw.DailyReport.spot, "nobody is mailed the daily report", "write alerts.email as well")
+			}
+			v.r.notice(file.child("alerts.email"), "nobody is mailed", "a takeover is seen only in the status, the history and the log")
+		}
 	}
 	return a
+}
+
+// maxChannels bounds the ways out, each of which has its own turn.
+const maxChannels = 32
+
+// severity takes the least severity of what goes somewhere.
+func (v *validator) severity(t text, byDefault string) string {
+	return v.choice(t, byDefault, "info", "warning", "critical", "none")
+}
+
+// channel takes the name of a way out.
+func (v *validator) channel(raw text, parent spot, taken map[string]bool) string {
+	if !v.required(raw.spot, parent, "name", "write what it is called in the history, such as chat") {
+		return ""
+	}
+	name := v.name(raw)
+	if raw.good() && taken[strings.ToLower(name)] {
+		v.r.errorf(raw.spot, "give each webhook and each command a name of its own", "the name %s is used for another webhook or command", show(name))
+	}
+	taken[strings.ToLower(name)] = true
+	return name
+}
+
+func (v *validator) webhook(raw rawWebhook, taken map[string]bool) Webhook {
+	w := Webhook{
+		Name: v.channel(raw.Name, raw.spot, taken), Secret: raw.Secret.value, CAFile: v.absolute(raw.CAFile, ""),
+		Severity: v.severity(raw.Severity, "info"), Timeout: v.lasting(raw.Timeout, 10*time.Second, time.Second, 2*time.Minute),
+	}
+	v.required(raw.Secret.spot, raw.spot, "secret", "write the secret that alerts are signed with: {file: PATH}, {env: VARIABLE} or {credential: NAME}")
+	if v.required(raw.URL.spot, raw.spot, "url", "write where alerts are posted to, such as https://192.168.11.7/failoverd") && raw.URL.good() {
+		w.URL = v.receiver(raw.URL)
+	}
+	return w
+}
+
+// receiver takes the URL of a receiver. Its text is not repeated in messages: it may hold a token.
+func (v *validator) receiver(t text) string {
+	const example = "write a URL such as https://192.168.11.7/failoverd"
+	u, err := url.Parse(t.value)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "":
+		v.r.error(t.spot, "this is no URL", example)
+	case u.Scheme != "http" && u.Scheme != "https":
+		v.r.error(t.spot, show(u.Scheme)+" cannot be asked", example)
+	case u.User != nil:
+		v.r.error(t.spot, "a user or a password stands in the URL", "leave it out")
+	case u.Fragment != "":
+		v.r.error(t.spot, "a fragment stands in the URL", "leave out the # and what follows")
+	default:
+		if port := u.Port(); port != "" {
+			v.port(t, port)
+		}
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil {
+			if !hostNames.MatchString(u.Hostname()) {
+				v.r.error(t.spot, show(u.Hostname())+" is neither an IP address nor a host's name", example)
+				break
+			}
+			v.r.notice(t.spot, "the receiver is given by name", "alerts wait while DNS does not answer, and DNS may be part of the outage: an IP address is safer")
+		}
+		if u.Scheme == "http" {
+			v.r.notice(t.spot, "what goes there is not encrypted", "it is signed all the same; write https where the receiver can")
+		}
+	}
+	return t.value
+}
+
+func (v *validator) alertCommand(raw rawAlertCommand, taken map[string]bool) AlertCommand {
+	c := AlertCommand{
+		Name: v.channel(raw.Name, raw.spot, taken), Severity: v.severity(raw.Severity, "info"),
+		Timeout: v.lasting(raw.Timeout, 30*time.Second, time.Second, 10*time.Minute),
+	}
+	if v.required(raw.Command.spot, raw.spot, "command", `write ["/path/of/program", "argument"]`) {
+		c.Command = v.command(raw.Command, true)
+	}
+	return c
 }
 
 func (v *validator) email(raw rawEmail) *Email {
@@ -33,6 +131,7 @@ func (v *validator) email(raw rawEmail) *Email {
 		Username: raw.Username.value,
 		Password: raw.Password.value,
 		From:     v.mailbox(raw.From),
+		Severity: v.severity(raw.Severity, "info"),
 	}
 	e.Port = v.within(raw.Port, mailPort(e.TLS), 1, 65535)
 	v.required(raw.From.spot, raw.spot, "from", "write the address that alerts come from, such as failover@example.com")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -67,8 +68,36 @@ func (c *Config) describeStandby(w io.Writer) {
 		if e.Username != "" {
 			fmt.Fprintf(w, ", as %s with the password from: %s", e.Username, e.Password.Source())
 		}
-		fmt.Fprintf(w, "\n")
+		fmt.Fprintf(w, "%s\n", atLeast(e.Severity))
 	}
+	for _, h := range c.Alerts.Webhooks {
+		fmt.Fprintf(w, "Webhook %s: posted to %s, signed with the secret from: %s%s\n", h.Name, h.host(), h.Secret.Source(), atLeast(h.Severity))
+	}
+	for _, a := range c.Alerts.Commands {
+		fmt.Fprintf(w, "Command %s: %s takes alerts (at most %s)%s\n", a.Name, strings.Join(a.Command, " "), brief(a.Timeout), atLeast(a.Severity))
+	}
+}
+
+// host is all of a webhook's address that is shown.
+func (h Webhook) host() string {
+	u, err := url.Parse(h.URL)
+	if err != nil {
+		return "a receiver"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// atLeast says what goes somewhere, if that is not everything.
+func atLeast(severity string) string {
+	switch severity {
+	case "none":
+		return "; only what is escalated"
+	case "warning":
+		return "; warnings and worse"
+	case "critical":
+		return "; only what is critical"
+	}
+	return ""
 }
 
 func (s Server) describeWatch(w io.Writer) {
@@ -219,10 +248,17 @@ func inBytes(n int64) string {
 }
 
 func (c *Config) told() string {
-	if c.Alerts.Email == nil {
-		return "Nobody is mailed"
+	told := "Nobody is mailed"
+	if c.Alerts.Email != nil {
+		told = "Mailed: " + strings.Join(c.Alerts.Email.To, ", ")
 	}
-	return "Mailed: " + strings.Join(c.Alerts.Email.To, ", ")
+	for _, h := range c.Alerts.Webhooks {
+		told += ", webhook " + h.Name
+	}
+	for _, a := range c.Alerts.Commands {
+		told += ", command " + a.Name
+	}
+	return told
 }
 
 // seconds prints a duration in the unit in which people wait.

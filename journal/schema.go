@@ -105,6 +105,9 @@ CREATE TABLE copies (
 	PRIMARY KEY (server, catalog)
 ) WITHOUT ROWID;
 `,
+	`
+CREATE INDEX outbox_incident ON outbox (incident, recipient) WHERE incident <> '';
+`,
 }
 
 // checkedTables are examined completely at opening a journal of this version: what decides what the standby does next.

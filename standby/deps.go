@@ -46,8 +46,10 @@ type Deps struct {
 	// Next is the schedule of announcements: how long to wait for the next one.
 	Next func(since time.Duration) time.Duration
 
-	// TestMail sends a test alert to one recipient and returns the dialogue.
-	TestMail func(ctx context.Context, to string) (transcript []string, likely string, err error)
+	// Recipients are all whom alerts can go to, as configured now: mail addresses, webhooks and commands.
+	Recipients func() []string
+	// TestAlert sends a test alert to one of them and returns the dialogue.
+	TestAlert func(ctx context.Context, to string) (transcript []string, likely string, err error)
 
 	// Loaded is told of a new configuration that is in force. It must not wait.
 	Loaded func(*config.Config)

@@ -128,7 +128,7 @@ func (d service) run(ctx context.Context) (err error) {
 
 	metrics := api.NewMetrics(versionOf().Version)
 	w.metrics = metrics
-	outbox := alerts.NewOutbox(w.journal, sender(c), w.composer(c), log.With("component", "alerts"))
+	outbox := alerts.NewOutbox(w.journal, sender(ways(c)), w.composer(c), log.With("component", "alerts"))
 	s, err := standby.New(ctx, w.deps(d.file, d.memory(w.journal), outbox))
 	if err != nil {
 		return err

@@ -51,20 +51,27 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		Pinger: func(net probe.NetState, deliver func([]probe.Result), stalled func(time.Duration)) standby.Pinger {
 			return probe.NewPinger(probe.PingerConfig{Net: net, Deliver: deliver, Stalled: stalled, Log: w.log.With("component", "ping")})
 		},
-		Probers:  w.probers,
-		Probing:  func(deliver func([]probe.Result)) standby.Probing { return probe.NewSchedule(deliver) },
-		Holder:   address.NewHolder(w.log.With("component", "address")),
-		Segment:  w.segment,
-		Verify:   w.verify,
-		StandIn:  w.standIn,
-		Catalogs: w.catalogs,
-		Fence:    w.fence,
-		Trees:    trees.NewSet(w.link, w.log.With("component", "files")),
-		Next:     address.Announcements,
-		TestMail: w.testMail,
+		Probers:   w.probers,
+		Probing:   func(deliver func([]probe.Result)) standby.Probing { return probe.NewSchedule(deliver) },
+		Holder:    address.NewHolder(w.log.With("component", "address")),
+		Segment:   w.segment,
+		Verify:    w.verify,
+		StandIn:   w.standIn,
+		Catalogs:  w.catalogs,
+		Fence:     w.fence,
+		Trees:     trees.NewSet(w.link, w.log.With("component", "files")),
+		Next:      address.Announcements,
+		TestAlert: w.testAlert,
+		Recipients: func() []string {
+			var list []string
+			for _, r := range w.recipients("") {
+				list = append(list, r.To)
+			}
+			return list
+		},
 		Loaded: func(c *config.Config) {
 			w.current.Store(c)
-			outbox.Use(sender(c), w.composer(c))
+			outbox.Use(sender(ways(c)), w.composer(c))
 		},
 		Metrics: w.metrics,
 	}
@@ -191,23 +198,31 @@ func (w *world) fence(c config.Server) *takeover.Fence {
 	}
 }
 
-// smtp is the mail server of a configuration, nil if there is none.
-func smtp(c *config.Config) *alerts.SMTP {
-	e := c.Alerts.Email
-	if e == nil {
-		return nil
+// ways are the ways out for alerts that a configuration names.
+func ways(c *config.Config) alerts.Ways {
+	out := alerts.Ways{Channels: map[string]alerts.Way{}}
+	if e := c.Alerts.Email; e != nil {
+		out.Mail = alerts.NewSMTP(alerts.SMTPConfig{
+			Host: e.Host, Port: e.Port, ServerName: e.ServerName, TLS: e.TLS, CAFile: e.CAFile, Username: e.Username, Password: e.Password.Reveal,
+		})
 	}
-	return alerts.NewSMTP(alerts.SMTPConfig{
-		Host: e.Host, Port: e.Port, ServerName: e.ServerName, TLS: e.TLS, CAFile: e.CAFile, Username: e.Username, Password: e.Password.Reveal,
-	})
+	for _, h := range c.Alerts.Webhooks {
+		out.Channels[alerts.WebhookNamed(h.Name)] = alerts.NewWebhook(alerts.WebhookConfig{
+			URL: h.URL, CAFile: h.CAFile, Secret: h.Secret.Reveal, Timeout: h.Timeout, Agent: "failoverd/" + versionOf().Version,
+		})
+	}
+	for _, a := range c.Alerts.Commands {
+		out.Channels[alerts.CommandNamed(a.Name)] = alerts.NewCommand(alerts.CommandConfig{Args: a.Command, Timeout: a.Timeout})
+	}
+	return out
 }
 
-// sender is the way out for alerts, nil if there is none.
-func sender(c *config.Config) alerts.Sender {
-	if s := smtp(c); s != nil {
-		return s
+// sender is how alerts go out, nil if there is no way.
+func sender(w alerts.Ways) alerts.Sender {
+	if w.Empty() {
+		return nil
 	}
-	return nil
+	return w
 }
 
 // composer is what mails need beside the journal.
@@ -235,20 +250,26 @@ func (w *world) unprotected() []alerts.Unprotected {
 }
 
 // recipients is whom alerts go to, as configured now.
-func (w *world) recipients() []string {
-	if e := w.current.Load().Alerts.Email; e != nil {
-		return e.To
+func (w *world) recipients(string) []journal.Recipient {
+	var list []journal.Recipient
+	c := w.current.Load().Alerts
+	if c.Email != nil {
+		for _, to := range c.Email.To {
+			list = append(list, journal.Recipient{To: to, Least: c.Email.Severity})
+		}
 	}
-	return nil
+	for _, h := range c.Webhooks {
+		list = append(list, journal.Recipient{To: alerts.WebhookNamed(h.Name), Least: h.Severity})
+	}
+	for _, a := range c.Commands {
+		list = append(list, journal.Recipient{To: alerts.CommandNamed(a.Name), Least: a.Severity})
+	}
+	return list
 }
 
-// testMail sends one real mail and returns the dialogue.
-func (w *world) testMail(ctx context.Context, to string) (transcript []string, likely string, err error) {
+// testAlert sends one real alert and returns the dialogue.
+func (w *world) testAlert(ctx context.Context, to string) (transcript []string, likely string, err error) {
 	c := w.current.Load()
-	out := smtp(c)
-	if out == nil {
-		return nil, "", errors.New("no alerts.email is configured")
-	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	story := w.composer(c).Story(journal.Event{
@@ -256,11 +277,10 @@ func (w *world) testMail(ctx context.Context, to string) (transcript []string, l
 		Reason: "somebody ran failoverd test-alert", Actor: journal.Actor{Kind: "system", Name: "failoverd"},
 	})
 	story.Mail.Recipient, story.Now = to, time.Now()
-	transcript, err = out.Dialogue(ctx, alerts.Compose(story))
+	transcript, err = ways(c).Dialogue(ctx, alerts.Compose(story))
 	if n := len(transcript); err != nil && n > 0 {
-		likely = strings.TrimPrefix(transcript[n-1], "likely cause: ")
-		if likely == transcript[n-1] {
-			likely = ""
+		if cause, known := strings.CutPrefix(transcript[n-1], "*: likely cause: "); known {
+			likely, transcript = cause, transcript[:n-1]
 		}
 	}
 	return transcript, likely, err

@@ -17,8 +17,8 @@ export function Header() {
     <a class="home" href="#/"><img src="/console/icon.svg" alt="" width="22" height="22" /> failoverd <strong>${snapshot.standby.name}</strong></a>
     ${staleSince ? html`<${Stale} />` : html`<span class="fresh"><${Mark} as=${{ shape: "check", tone: "good" }}>live${connected ? "" : ", log reconnecting"}<//></span>`}
     <span class="self">
-      ${mail.configured ? html`<${Mark} as=${mail.ok ? { shape: "check", tone: "good" } : { shape: "triangle", tone: "warn" }}>${mail.ok ? "mail works" : `mail: ${mail.error || `${mail.pending} waiting`}`}<//>`
-        : html`<${Mark} as=${{ shape: "triangle", tone: "warn" }}>no mail configured<//>`}
+      ${mail.configured ? html`<${Mark} as=${mail.ok ? { shape: "check", tone: "good" } : { shape: "triangle", tone: "warn" }}>${mail.ok ? "alerts work" : `alerts: ${mail.error || `${mail.pending} waiting`}`}<//>`
+        : html`<${Mark} as=${{ shape: "triangle", tone: "warn" }}>no alerts configured<//>`}
       ${snapshot.standby.isolated && html`<${Mark} as=${{ shape: "cross", tone: "bad" }}>isolated since ${clock(snapshot.standby.isolated.since)}: ${snapshot.standby.isolated.reason}<//>`}
       ${!snapshot.standby.journal.ok && html`<${Mark} as=${{ shape: "cross", tone: "bad" }}>journal: ${snapshot.standby.journal.error}<//>`}
       ${snapshot.standby.config.error && html`<${Mark} as=${{ shape: "triangle", tone: "warn" }}>configuration rejected: ${snapshot.standby.config.error}<//>`}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"failoverd/alerts"
+	"failoverd/internal/site"
+)
+
+// posted is a receiver of webhooks on the client's host.
+type posted struct {
+	mu       sync.Mutex
+	received []alerts.Notification
+}
+
+// listenOn has a receiver listen.
+func (p *posted) listenOn(t *testing.T, c *company) {
+	t.Helper()
+	l, err := c.Client.Listen("tcp", site.ClientAddress+":8080")
+	ok(t, err)
+	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var n alerts.Notification
+		if err == nil {
+			err = json.Unmarshal(body, &n)
+		}
+		if err != nil {
+			t.Errorf("what came is no alert: %v", err)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.received = append(p.received, n)
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-ended
+	})
+}
+
+// about returns the alerts of a kind.
+func (p *posted) about(kind string) []alerts.Notification {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(p.received), func(n alerts.Notification) bool { return n.Kind != kind })
+}
+
+// A failure's webhook arrives after the receiver was away and the daemon has crashed; a command gets what is critical, and
+// the end of it; the mails wait for neither.
+func TestAlertsByEveryWay(t *testing.T) {
+	dir := t.TempDir()
+	secret, taken := filepath.Join(dir, "secret"), filepath.Join(dir, "taken")
+	ok(t, os.WriteFile(secret, []byte("of the receiver\n"), 0o600))
+	c := newCompany(t, site.Options{Alerts: `webhooks:
+  - {name: chat, url: "http://` + site.ClientAddress + `:8080/alerts", secret: {file: ` + secret + `}, severity: warning}
+commands:
+  - {name: sms, command: [/bin/sh, -c, 'echo "$FAILOVERD_ALERT_KIND" >> "$0"', ` + taken + `], severity: critical}`})
+	c.start()
+	ok(t, c.PBX.Die())
+	c.waitState("pbx", "Failure", "standing in")
+	c.waitMail("takeover.done")
+	c.eventually("the receiver that is away to be in the status", func() bool {
+		out, _ := c.CLI(t.Context(), "status")
+		return strings.Contains(out, "could not be sent") && strings.Contains(out, "webhook:chat")
+	})
+	ok(t, c.daemon.Kill())
+	var receiver posted
+	receiver.listenOn(t, c)
+	c.launch()
+	c.eventually("the webhook", func() bool { return len(receiver.about("takeover.done")) > 0 })
+	if n := receiver.about("takeover.done")[0]; n.Server != "pbx" || n.Incident == "" || n.Severity != "critical" {
+		t.Errorf("%+v", n)
+	}
+	c.eventually("the command", func() bool {
+		b, _ := os.ReadFile(taken)
+		return strings.Contains(string(b), "takeover.done\n")
+	})
+	contains(t, c.cli(exitDone, "test-alert"), "operator@example.com: accepted", "webhook:chat: accepted", "command:sms: accepted", "POST to "+site.ClientAddress)
+	if n := len(receiver.about("alert.test")); n != 1 {
+		t.Errorf("%d test alerts, want 1", n)
+	}
+}
