@@ -157,6 +157,17 @@ func (c *Client) Mails(ctx context.Context, server, state string, limit int) ([]
 	return l.Mails, err
 }
 
+// Incidents reads the last incidents, the newest first.
+func (c *Client) Incidents(ctx context.Context, server string, open bool, limit int) ([]status.Incident, error) {
+	l, err := get[IncidentList](ctx, c, Base+"/incidents", query("server", server, "open", strconv.FormatBool(open), "limit", number(limit)))
+	return l.Incidents, err
+}
+
+// Acknowledge says that the caller takes care of an incident.
+func (c *Client) Acknowledge(ctx context.Context, id, reason string) (status.Incident, error) {
+	return post[status.Incident](ctx, c, Base+"/incidents/"+url.PathEscape(id)+"/acknowledge", nil, Remark{Reason: reason})
+}
+
 // Reload has the configuration read again.
 func (c *Client) Reload(ctx context.Context, reason string) (status.Reloaded, error) {
 	return post[status.Reloaded](ctx, c, Base+"/reload", nil, Remark{Reason: reason})

@@ -32,6 +32,10 @@ func (v *validator) alerts(raw rawAlerts, file spot) Alerts {
 	if n := len(taken); n > maxChannels {
 		v.r.errorf(where(raw.Webhooks.spot, raw.Commands.spot), fmt.Sprintf("write at most %d of both", maxChannels), "there are %d webhooks and commands", n)
 	}
+	a.RemindEvery = v.reminders(raw.RemindEvery)
+	if raw.Escalation.set() && !raw.Escalation.bad {
+		a.Escalation = v.escalation(raw.Escalation, a.Email != nil, taken)
+	}
 	if !raw.Email.set() {
 		switch {
 		case a.Anybody():
@@ -191,4 +195,41 @@ func (v *validator) mailHost(t text) string {
 	}
 	v.r.notice(t.spot, "the mail server is given by name", "alerts wait while DNS does not answer, and DNS may be part of the outage: an IP address is safer")
 	return t.value
+}
+
+// reminders takes how often people are reminded; zero is never.
+func (v *validator) reminders(d duration) time.Duration {
+	const usual = 4 * time.Hour
+	if d.good() && d.value == 0 {
+		return 0
+	}
+	return v.lasting(d, usual, time.Minute, 7*24*time.Hour)
+}
+
+// escalation takes to whom an incident goes that nobody acknowledges. Names are those of webhooks and commands, in lower case.
+func (v *validator) escalation(raw rawEscalation, mail bool, names map[string]bool) *Escalation {
+	e := &Escalation{After: v.lasting(raw.After, 20*time.Minute, time.Minute, 7*24*time.Hour)}
+	if v.required(raw.To.spot, raw.spot, "to", "write mail addresses, or names of webhooks and commands, in a list") && raw.To.good() && len(raw.To.items) == 0 {
+		v.r.error(raw.To.spot, "the list is empty", "write at least one, or remove alerts.escalation")
+	}
+	for _, item := range raw.To.items {
+		if !item.good() {
+			continue
+		}
+		to := item.value
+		switch {
+		case strings.Contains(to, "@"):
+			if v.mailbox(item); !mail {
+				v.r.error(item.spot, "there is no mail server for "+show(to), "write alerts.email as well, or name a webhook or a command")
+			}
+		case !names[strings.ToLower(to)]:
+			v.r.error(item.spot, show(to)+" is neither a mail address nor the name of a webhook or a command", "write the name that it has under alerts.webhooks or alerts.commands")
+		}
+		if slices.ContainsFunc(e.To, func(o string) bool { return strings.EqualFold(o, to) }) {
+			v.r.errorf(item.spot, "remove one of the two", "%s is listed twice", show(to))
+			continue
+		}
+		e.To = append(e.To, to)
+	}
+	return e
 }

@@ -47,6 +47,14 @@ type Alerts struct {
 	Webhooks    []Webhook      `key:"webhooks"`
 	Commands    []AlertCommand `key:"commands"`
 	DailyReport string         `key:"daily_report"` // "HH:MM" local time, or ""
+	RemindEvery time.Duration  `key:"remind_every"` // of an incident that nobody has acknowledged; 0: never
+	Escalation  *Escalation    `key:"escalation"`   // nil: nothing is escalated
+}
+
+// Escalation is who is told of a critical incident that nobody has acknowledged for a while.
+type Escalation struct {
+	After time.Duration `key:"after"`
+	To    []string      `key:"to"` // mail addresses, and names of webhooks and commands
 }
 
 // Anybody tells whether anybody is told at all.

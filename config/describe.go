@@ -20,6 +20,7 @@ func (p Ping) Detection(misses int) time.Duration {
 // secret. Errors of w are the caller's: a buffered writer keeps them.
 func (c *Config) Describe(w io.Writer) {
 	c.describeStandby(w)
+	c.describeIncidents(w)
 	for _, s := range c.Servers {
 		fmt.Fprintf(w, "\nServer %s (%s)\n", s.Name, s.Where)
 		s.describeWatch(w)
@@ -75,6 +76,19 @@ func (c *Config) describeStandby(w io.Writer) {
 	}
 	for _, a := range c.Alerts.Commands {
 		fmt.Fprintf(w, "Command %s: %s takes alerts (at most %s)%s\n", a.Name, strings.Join(a.Command, " "), brief(a.Timeout), atLeast(a.Severity))
+	}
+}
+
+// describeIncidents says what happens to what nobody acknowledges.
+func (c *Config) describeIncidents(w io.Writer) {
+	if !c.Alerts.Anybody() {
+		return
+	}
+	if every := c.Alerts.RemindEvery; every > 0 {
+		fmt.Fprintf(w, "Of an incident that nobody has acknowledged they are reminded every %s.\n", brief(every))
+	}
+	if e := c.Alerts.Escalation; e != nil {
+		fmt.Fprintf(w, "What is critical and not acknowledged for %s is told to %s as well.\n", brief(e.After), strings.Join(e.To, ", "))
 	}
 }
 

@@ -33,6 +33,14 @@ type rawAlerts struct {
 	Webhooks    list[rawWebhook]      `yaml:"webhooks"`
 	Commands    list[rawAlertCommand] `yaml:"commands"`
 	DailyReport text                  `yaml:"daily_report"`
+	RemindEvery duration              `yaml:"remind_every"`
+	Escalation  rawEscalation         `yaml:"escalation"`
+}
+
+type rawEscalation struct {
+	spot
+	After duration   `yaml:"after"`
+	To    list[text] `yaml:"to"`
 }
 
 type rawWebhook struct {

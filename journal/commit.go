@@ -135,6 +135,11 @@ func (tx *transaction) store(b Batch, events []Event) error {
 			return fmt.Errorf("copy of %s of %s: %w", c.Catalog, c.Server, err)
 		}
 	}
+	for _, i := range b.Incidents {
+		if _, err := tx.Stmt(tx.prepared.putIncident).Exec(i.ID, i.Server, nanos(i.Opened), nanos(i.Ended), string(i.Body)); err != nil {
+			return fmt.Errorf("incident %s: %w", i.ID, err)
+		}
+	}
 	for name, value := range b.Values {
 		if _, err := tx.Stmt(tx.prepared.putValue).Exec(name, value); err != nil {
 			return fmt.Errorf("value %s: %w", name, err)
@@ -152,11 +157,8 @@ func (tx *transaction) store(b Batch, events []Event) error {
 		e := events[a.Event]
 		for _, r := range tx.recipients(a.Kind) {
 			stmt, args := tx.prepared.addMail, []any{e.Seq, a.Kind, a.Server, a.Incident, r.To, nanos(e.Time)}
-			if !r.wants(e.Severity) {
-				if a.Incident == "" {
-					continue
-				}
-				stmt = tx.prepared.followMail
+			if wants := r.wants(e.Severity); !wants || a.Reminder {
+				stmt, args = tx.prepared.askMail, append(args, wants, a.Reminder)
 			}
 			if _, err := tx.Stmt(stmt).Exec(args...); err != nil {
 				return fmt.Errorf("alert %s to %s: %w", a.Kind, r.To, err)

@@ -102,3 +102,90 @@ func TestTokens(t *testing.T) {
 		t.Errorf("unknown token: %v, want ErrNotFound", err)
 	}
 }
+
+// Nobody is reminded of what still waits to be sent to them, and a reminder goes where its severity leads.
+func TestReminders(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Recipients: func(string) []Recipient {
+		return []Recipient{{To: "ops@example.com"}, {To: "webhook:chat", Least: Critical}, {To: "boss@example.com", Least: None}}
+	}})
+	say := func(severity string, reminder bool) {
+		t.Helper()
+		commit(t, j, Batch{
+			Events: []Event{{Kind: "x", Severity: severity}},
+			Alerts: []Alert{{Kind: "x", Incident: "A", Reminder: reminder}},
+		})
+	}
+	waiting := func() map[string]int {
+		t.Helper()
+		mails, err := j.Mails(t.Context(), MailQuery{State: MailPending})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := map[string]int{}
+		for _, m := range mails {
+			n[m.Recipient]++
+		}
+		return n
+	}
+	sent := func(to string) {
+		t.Helper()
+		mails, err := j.Mails(t.Context(), MailQuery{State: MailPending, Recipient: to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range mails {
+			m.State, m.Done = MailSent, at
+			if err := j.SaveMail(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	say(Warning, false)
+	say(Warning, true)
+	if diff := cmp.Diff(map[string]int{"ops@example.com": 1}, waiting()); diff != "" {
+		t.Errorf("the first one waits (-want +got)\n%s", diff)
+	}
+	sent("ops@example.com")
+	say(Critical, true)
+	say(Critical, true)
+	if diff := cmp.Diff(map[string]int{"ops@example.com": 1, "webhook:chat": 1}, waiting()); diff != "" {
+		t.Errorf("the way is free (-want +got)\n%s", diff)
+	}
+	sent("webhook:chat")
+	say(Info, true)
+	if diff := cmp.Diff(map[string]int{"ops@example.com": 1, "webhook:chat": 1}, waiting()); diff != "" {
+		t.Errorf("whoever was told is reminded (-want +got)\n%s", diff)
+	}
+}
+
+// Incidents are written with the events that make them, found by what is asked of them, and removed with the history.
+func TestIncidents(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	one := Incident{ID: "pbx-1", Server: "pbx", Opened: at.UTC(), Body: []byte(`{"id":"pbx-1"}`)}
+	two := Incident{ID: "crm-1", Server: "crm", Opened: at.Add(time.Minute).UTC(), Body: []byte(`{}`)}
+	commit(t, j, Batch{Incidents: []Incident{one, two}})
+	over := one
+	over.Ended, over.Body = at.Add(time.Hour).UTC(), []byte(`{"over":true}`)
+	commit(t, j, Batch{Incidents: []Incident{over}})
+	for _, tt := range []struct {
+		q    IncidentQuery
+		want []Incident
+	}{
+		{IncidentQuery{}, []Incident{two, over}},
+		{IncidentQuery{Open: true}, []Incident{two}},
+		{IncidentQuery{Server: "pbx"}, []Incident{over}},
+		{IncidentQuery{ID: "crm-1"}, []Incident{two}},
+		{IncidentQuery{Limit: 1}, []Incident{two}},
+	} {
+		got, err := j.Incidents(t.Context(), tt.q)
+		if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
+			t.Errorf("%+v: %v (-want +got)\n%s", tt.q, err, diff)
+		}
+	}
+	if err := j.prune(t.Context(), at.Add(eventAge+2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := j.Incidents(t.Context(), IncidentQuery{}); err != nil || len(got) != 1 || got[0].ID != "crm-1" {
+		t.Errorf("after 400 days: %+v, %v; want the one that goes on", got, err)
+	}
+}

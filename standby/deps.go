@@ -65,6 +65,7 @@ type Journal interface {
 	Values(ctx context.Context) (map[string]string, error)
 	Copies(ctx context.Context) ([]journal.Copy, error)
 	Events(ctx context.Context, q journal.EventQuery) ([]journal.Event, error)
+	Incidents(ctx context.Context, q journal.IncidentQuery) ([]journal.Incident, error)
 	Operations(ctx context.Context, q journal.OperationQuery) ([]journal.Operation, error)
 	Operation(ctx context.Context, id string) (journal.Operation, error)
 	Pending(ctx context.Context) (n int, oldest time.Time, err error)

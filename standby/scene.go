@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"failoverd/alerts/incident"
 	"failoverd/config"
 	"failoverd/monitor"
 	"failoverd/monitor/probe"
@@ -32,6 +33,7 @@ type scene struct {
 	answering  [2]answering
 	dataDir    string
 	recipients int
+	incidents  map[string]incident.Incident
 }
 
 // answering is a server that answered, and when: the two that answered last are
@@ -72,6 +74,7 @@ func (s *Standby) scene(now time.Time, servers []*server, old scene) scene {
 		capacity: s.config.Standby.Capacity, settledAt: s.self.settledAt, unsettled: s.self.unsettled,
 		unchecked: s.witnessesOff(), dataDir: s.config.Standby.DataDir,
 	}
+	out.incidents = s.self.incidents
 	out.recipients = len(s.deps.Recipients())
 	for _, w := range s.witnesses {
 		out.witness = later(out.witness, w.lastAnswer)

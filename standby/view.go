@@ -19,7 +19,7 @@ func (s *Standby) view(c scene) status.Snapshot {
 	c.standby.Mail = s.mail(ctx, c.standby.Mail.Configured)
 	out := status.Snapshot{
 		GeneratedAt: c.now, Seq: c.seq, Standby: c.standby,
-		Servers: make([]status.Server, 0, len(c.servers)), Attention: []status.Notice{},
+		Servers: make([]status.Server, 0, len(c.servers)), Attention: []status.Notice{}, Incidents: incidentViews(c.incidents),
 	}
 	var waiting []*sight
 	for i := range c.servers {

@@ -89,3 +89,38 @@ commands:
 		t.Errorf("%d test alerts, want 1", n)
 	}
 }
+
+// Nobody acknowledges a failure: they are reminded, and it goes further; then somebody does, and the others are told. It
+// survives a crash, and ends with the recovery.
+func TestIncidentEndToEnd(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	contains(t, c.cli(exitDone, "incidents"), "No incident is open.")
+	ok(t, c.PBX.Die())
+	c.waitState("pbx", "Failure", "standing in")
+	letter := c.waitMail("takeover.done")
+	id := letter.Header.Get("X-Failoverd-Incident")
+	contains(t, c.cli(exitDone, "incidents"), id, "NOBODY")
+	ok(t, c.daemon.Kill())
+	c.launch()
+	contains(t, c.cli(exitDone, "ack", "pbx", "--reason", "on my way"), id, "takes care of it")
+	told := c.waitMail("incident.acknowledged")
+	contains(t, told.Text(), "on my way")
+	if told.Header.Get("In-Reply-To") == "" || told.Header.Get("X-Failoverd-Incident") != id {
+		t.Errorf("it is not in the thread: %v", told.Header)
+	}
+	if out := c.cli(exitDone, "incidents"); strings.Contains(out, "NOBODY") {
+		t.Errorf("nobody takes care:\n%s", out)
+	}
+	contains(t, c.cli(exitDone, "audit"), "takes care of it")
+	ok(t, c.PBX.Return())
+	c.cli(exitDone, "release", "pbx", "--yes", "--reason", "repaired")
+	c.waitState("pbx", "OK", "standing by")
+	c.eventually("the incident to be over", func() bool {
+		out, _ := c.CLI(t.Context(), "incidents")
+		return strings.Contains(out, "No incident is open.")
+	})
+	contains(t, c.cli(exitDone, "incidents", "--all"), id)
+	c.cli(exitConflict, "ack", id)
+	c.cli(exitNotFound, "ack", "nothing")
+}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -250,7 +251,7 @@ func (w *world) unprotected() []alerts.Unprotected {
 }
 
 // recipients is whom alerts go to, as configured now.
-func (w *world) recipients(string) []journal.Recipient {
+func (w *world) recipients(kind string) []journal.Recipient {
 	var list []journal.Recipient
 	c := w.current.Load().Alerts
 	if c.Email != nil {
@@ -264,7 +265,38 @@ func (w *world) recipients(string) []journal.Recipient {
 	for _, a := range c.Commands {
 		list = append(list, journal.Recipient{To: alerts.CommandNamed(a.Name), Least: a.Severity})
 	}
+	if c.Escalation == nil {
+		return list
+	}
+	for _, to := range c.Escalation.To {
+		escalated := journal.Recipient{To: recipientNamed(c, to), Least: journal.None}
+		if kind == "incident.escalated" {
+			escalated.Least = "" // This one is for them.
+		}
+		i := slices.IndexFunc(list, func(r journal.Recipient) bool { return strings.EqualFold(r.To, escalated.To) })
+		switch {
+		case i < 0:
+			list = append(list, escalated)
+		case escalated.Least == "":
+			list[i].Least = ""
+		}
+	}
 	return list
+}
+
+// recipientNamed is what somebody means who writes a mail address, or the name of a webhook or a command.
+func recipientNamed(c config.Alerts, name string) string {
+	for _, h := range c.Webhooks {
+		if strings.EqualFold(h.Name, name) {
+			return alerts.WebhookNamed(h.Name)
+		}
+	}
+	for _, a := range c.Commands {
+		if strings.EqualFold(a.Name, name) {
+			return alerts.CommandNamed(a.Name)
+		}
+	}
+	return name
 }
 
 // testAlert sends one real alert and returns the dialogue.
