@@ -36,6 +36,9 @@ func (v *validator) alerts(raw rawAlerts, file spot) Alerts {
 	if raw.Escalation.set() && !raw.Escalation.bad {
 		a.Escalation = v.escalation(raw.Escalation, a.Email != nil, taken)
 	}
+	if raw.Heartbeat.set() && !raw.Heartbeat.bad {
+		a.Heartbeat = v.heartbeat(raw.Heartbeat)
+	}
 	if !raw.Email.set() {
 		switch {
 		case a.Anybody():
@@ -108,7 +111,7 @@ func (v *validator) receiver(t text) string {
 			v.r.notice(t.spot, "the receiver is given by name", "alerts wait while DNS does not answer, and DNS may be part of the outage: an IP address is safer")
 		}
 		if u.Scheme == "http" {
-			v.r.notice(t.spot, "what goes there is not encrypted", "it is signed all the same; write https where the receiver can")
+			v.r.notice(t.spot, "what goes there is not encrypted", "write https where the receiver can")
 		}
 	}
 	return t.value
@@ -232,4 +235,19 @@ func (v *validator) escalation(raw rawEscalation, mail bool, names map[string]bo
 		e.To = append(e.To, to)
 	}
 	return e
+}
+
+// heartbeat takes what is asked while failoverd is well.
+func (v *validator) heartbeat(raw rawHeartbeat) *Heartbeat {
+	h := &Heartbeat{
+		Method: v.choice(raw.Method, "GET", "GET", "POST"), CAFile: v.absolute(raw.CAFile, ""),
+		Every: v.lasting(raw.Every, time.Minute, 10*time.Second, 24*time.Hour), Timeout: v.lasting(raw.Timeout, 10*time.Second, time.Second, time.Minute),
+	}
+	if v.required(raw.URL.spot, raw.spot, "url", "write what is asked, such as https://192.168.11.7/ping/failoverd") && raw.URL.good() {
+		h.URL = v.receiver(raw.URL)
+	}
+	if h.Timeout >= h.Every {
+		v.r.errorf(where(raw.Timeout.spot, raw.Every.spot), "write a timeout that is shorter than every", "timeout %s is not shorter than every %s", brief(h.Timeout), brief(h.Every))
+	}
+	return h
 }

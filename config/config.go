@@ -49,6 +49,16 @@ type Alerts struct {
 	DailyReport string         `key:"daily_report"` // "HH:MM" local time, or ""
 	RemindEvery time.Duration  `key:"remind_every"` // of an incident that nobody has acknowledged; 0: never
 	Escalation  *Escalation    `key:"escalation"`   // nil: nothing is escalated
+	Heartbeat   *Heartbeat     `key:"heartbeat"`    // nil: nobody hears that failoverd lives
+}
+
+// Heartbeat is what is asked again and again while failoverd is well.
+type Heartbeat struct {
+	URL     string        `key:"url"` // to be shown to nobody
+	Method  string        `key:"method"`
+	CAFile  string        `key:"ca_file"` // absolute, or "" for the system's authorities
+	Every   time.Duration `key:"every"`
+	Timeout time.Duration `key:"timeout"`
 }
 
 // Escalation is who is told of a critical incident that nobody has acknowledged for a while.

@@ -79,8 +79,11 @@ func (c *Config) describeStandby(w io.Writer) {
 	}
 }
 
-// describeIncidents says what happens to what nobody acknowledges.
+// describeIncidents says what happens to what nobody acknowledges, and who hears that failoverd lives.
 func (c *Config) describeIncidents(w io.Writer) {
+	if h := c.Alerts.Heartbeat; h != nil {
+		fmt.Fprintf(w, "Heartbeat: %s %s every %s, as long as servers are watched.\n", h.Method, Webhook{URL: h.URL}.host(), brief(h.Every))
+	}
 	if !c.Alerts.Anybody() {
 		return
 	}

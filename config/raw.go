@@ -35,6 +35,16 @@ type rawAlerts struct {
 	DailyReport text                  `yaml:"daily_report"`
 	RemindEvery duration              `yaml:"remind_every"`
 	Escalation  rawEscalation         `yaml:"escalation"`
+	Heartbeat   rawHeartbeat          `yaml:"heartbeat"`
+}
+
+type rawHeartbeat struct {
+	spot
+	URL     text     `yaml:"url"`
+	Method  text     `yaml:"method"`
+	CAFile  text     `yaml:"ca_file"`
+	Every   duration `yaml:"every"`
+	Timeout duration `yaml:"timeout"`
 }
 
 type rawEscalation struct {

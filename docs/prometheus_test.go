@@ -107,6 +107,7 @@ func TestMetricsTable(t *testing.T) {
 	metrics.ObserveMiss("A")
 	metrics.ObserveTakeover("A", "succeeded", time.Second)
 	metrics.ObserveReplication("A", status.FromLive, "succeeded", time.Second)
+	metrics.ObserveHeartbeat(true)
 	families, err := metrics.Registry().Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"failoverd/alerts"
 	"failoverd/internal/site"
@@ -123,4 +124,39 @@ func TestIncidentEndToEnd(t *testing.T) {
 	contains(t, c.cli(exitDone, "incidents", "--all"), id)
 	c.cli(exitConflict, "ack", id)
 	c.cli(exitNotFound, "ack", "nothing")
+}
+
+// While failoverd is well it asks its dead man's switch, by the address that the last reload has given it.
+func TestHeartbeatEndToEnd(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	l, err := c.Client.Listen("tcp", site.ClientAddress+":8081")
+	ok(t, err)
+	beats := make(chan string, 100)
+	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { beats <- r.Method + " " + r.URL.Path })}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-ended
+	})
+	wait := func(want string) {
+		t.Helper()
+		for got := ""; got != want; {
+			select {
+			case got = <-beats:
+			case <-c.waiting().Done():
+				t.Fatalf("no %s has come", want)
+			}
+		}
+	}
+	ok(t, c.Configure(site.Options{Interval: 100 * time.Millisecond, Alerts: `heartbeat: {url: "http://` + site.ClientAddress + `:8081/one", every: 10s, timeout: 5s}`}))
+	c.cli(exitDone, "reload")
+	wait("GET /one")
+	ok(t, c.Configure(site.Options{Interval: 100 * time.Millisecond, Alerts: `heartbeat: {url: "http://` + site.ClientAddress + `:8081/two", method: POST, every: 10s, timeout: 5s}`}))
+	c.cli(exitDone, "reload")
+	wait("POST /two")
+	ok(t, c.daemon.Kill())
+	c.launch()
+	wait("POST /two")
 }

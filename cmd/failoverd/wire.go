@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"failoverd/alerts"
+	"failoverd/api"
 	"failoverd/config"
 	"failoverd/internal/netstate"
 	"failoverd/journal"
@@ -33,6 +35,7 @@ type world struct {
 	net     *netstate.Watcher
 	metrics standby.Metrics
 	link    link
+	heart   *alerts.Heartbeat
 	log     *slog.Logger
 	current atomic.Pointer[config.Config] // in force
 	standby atomic.Pointer[standby.Standby]
@@ -73,6 +76,7 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		Loaded: func(c *config.Config) {
 			w.current.Store(c)
 			outbox.Use(sender(ways(c)), w.composer(c))
+			w.heart.Use(heartbeat(c))
 		},
 		Metrics: w.metrics,
 	}
@@ -216,6 +220,27 @@ func ways(c *config.Config) alerts.Ways {
 		out.Channels[alerts.CommandNamed(a.Name)] = alerts.NewCommand(alerts.CommandConfig{Args: a.Command, Timeout: a.Timeout})
 	}
 	return out
+}
+
+// heartbeat is what is asked while failoverd is well, nil for nothing.
+func heartbeat(c *config.Config) *alerts.HeartbeatConfig {
+	h := c.Alerts.Heartbeat
+	if h == nil {
+		return nil
+	}
+	return &alerts.HeartbeatConfig{URL: h.URL, Method: h.Method, Every: h.Every, Timeout: h.Timeout, CAFile: h.CAFile, Agent: "failoverd/" + versionOf().Version}
+}
+
+// well says why the heartbeat is held back: the servers are not watched.
+func (w *world) well() error {
+	s := w.standby.Load()
+	if s == nil {
+		return errors.New("failoverd has not started")
+	}
+	if age := s.LoopAge(); age > api.LoopLimit {
+		return fmt.Errorf("the decision loop has not run for %s", age.Round(time.Second))
+	}
+	return nil
 }
 
 // sender is how alerts go out, nil if there is no way.
