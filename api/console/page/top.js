@@ -64,6 +64,23 @@ export function Banner({ server }) {
   </section>`;
 }
 
+// Incidents are what people were told of and is not over, and who takes care of each.
+export function Incidents() {
+  const { snapshot, session, staleSince } = state;
+  if (!snapshot.incidents?.length) return null;
+  const why = staleSince ? "no connection" : session.role === "viewer" ? `${session.name} may only look (viewer); this needs an operator` : "";
+  const take = (incident) => { state.dialog = { key: `acknowledge ${incident.id}`, action: "acknowledge", incident }; changed(); };
+  return html`<section class="incidents" aria-label="Open incidents">
+    <h2>Open incidents</h2>
+    <ul>${snapshot.incidents.map((i) => html`<li key=${i.id} data-incident=${i.id}>
+      <${Mark} as=${i.severity === "critical" ? { shape: "cross", tone: "bad" } : { shape: "triangle", tone: "warn" }}>${i.title}<//> <small>since ${when(i.opened_at)}</small>
+      ${i.acknowledged ? html` <b>${i.acknowledged.by}</b> takes care${i.acknowledged.reason && `: ${i.acknowledged.reason}`}.`
+        : html` Nobody takes care${i.escalated_at ? `; escalated at ${clock(i.escalated_at)}` : ""}.
+          <button type="button" class="plain" aria-disabled=${why ? "true" : undefined} onClick=${() => { if (!why) take(i); }}>Acknowledge …</button>${why && html` <small>${why}</small>`}`}
+    </li>`)}</ul>
+  </section>`;
+}
+
 // Answers are the three questions in their order.
 export function Answers() {
   const { snapshot } = state;
