@@ -83,6 +83,7 @@ func Compose(s Story) Message {
 		m.Headers["In-Reply-To"] = id
 		m.Headers["References"] = id
 	}
+	m.Notification = s.notification(m.MessageID, m.Text)
 	return m
 }
 
@@ -154,7 +155,7 @@ func done(kind string) bool {
 	for _, prefix := range []string{
 		"takeover.", "release.", "failback.", "decision.takeover", "standin.restarted", "address.defended", "address.yielded",
 		"address.restored", "address.announced", "address.unverified", "alert.",
-		"replication.started", "replication.step", "replication.done", "replication.rolled_back",
+		"replication.started", "replication.step", "incident.reminder", "incident.escalated", "replication.done", "replication.rolled_back",
 		"drill.started", "drill.step",
 	} {
 		if strings.HasPrefix(kind, prefix) {
@@ -232,6 +233,9 @@ func (s Story) footer() []string {
 		lines = append(lines, "History:  failoverd events --server "+say(s.Event.Server))
 	} else {
 		lines = append(lines, "History:  failoverd events")
+	}
+	if s.Event.Incident != "" && s.severity() != journal.Info {
+		lines = append(lines, "Yours?    failoverd ack "+say(s.Event.Incident)+" --reason TEXT")
 	}
 	about := fmt.Sprintf("Event %d, %s, %s", s.Event.Seq, say(s.Event.Kind), say(s.severity()))
 	if s.Event.Incident != "" {

@@ -31,23 +31,14 @@ func (s *SMTP) Dialogue(ctx context.Context, m Message) ([]string, error) {
 // likelyCause explains an error of Send to a person.
 func likelyCause(err error) string {
 	text := err.Error()
-	var authority x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var expired x509.CertificateInvalidError
 	var dns *net.DNSError
-	switch {
-	case errors.As(err, &authority):
-		return "the server's certificate is signed by nobody whom this host trusts: set alerts.email.ca_file"
-	case errors.As(err, &name):
-		return "the server's certificate is for another name: " + name.Error()
-	case errors.As(err, &expired):
-		return "the server's certificate is not valid: " + expired.Error()
-	case errors.As(err, &dns):
+	if errors.As(err, &dns) {
 		return "the name of the server cannot be looked up: set alerts.email.host to its address"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nothing listens on that port: is it 25, 465 (implicit) or 587 (starttls)?"
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return "a firewall drops the connection, or the port speaks another protocol (tls: implicit or not?)"
+	}
+	if cause := causeOf(err, "alerts.email.ca_file", "is it 25, 465 (implicit) or 587 (starttls)?"); cause != "" {
+		return cause
+	}
+	switch {
 	case strings.Contains(text, "first record does not look like a TLS handshake"):
 		return "the port is not encrypted from the start: set alerts.email.tls to starttls or none"
 	case strings.Contains(text, "does not support STARTTLS"):
@@ -60,6 +51,27 @@ func likelyCause(err error) string {
 		return "the server does not know the recipient, or does not relay for this host or sender"
 	case strings.Contains(text, "MAIL FROM"):
 		return "the server does not accept the sender's address (alerts.email.from)"
+	}
+	return ""
+}
+
+// causeOf explains what can be wrong with any connection; caFile is the key that names further authorities, port what to
+// ask oneself where nothing listens.
+func causeOf(err error, caFile, port string) string {
+	var authority x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var expired x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &authority):
+		return "the server's certificate is signed by nobody whom this host trusts: set " + caFile
+	case errors.As(err, &name):
+		return "the server's certificate is for another name: " + name.Error()
+	case errors.As(err, &expired):
+		return "the server's certificate is not valid: " + expired.Error()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens on that port: " + port
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return "a firewall drops the connection, or the port speaks another protocol (encrypted or not?)"
 	}
 	return ""
 }

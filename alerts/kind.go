@@ -5,7 +5,7 @@ package alerts
 import "failoverd/journal"
 
 // Kind is what there is to know about one kind of alert. Its texts may hold {server}, {standby}, {reason},
-// {since} (when the incident began), {lasted} (how long it has lasted), {time} (the event's) and {by} (who ordered it); commands stand in backquotes.
+// {since} (when the incident began), {lasted} (how long it has lasted), {time} (the event's), {incident} (its identifier) and {by} (who ordered it); commands stand in backquotes.
 type Kind struct {
 	Name      string
 	Severity  string // where the event has none
@@ -397,6 +397,27 @@ var kinds = [...]Kind{
 			"If something above is not in order, see each check with the command that helps: `failoverd check`",
 			"If this mail fails to come one day, failoverd or the way of its mails does not work: look at {standby}.",
 		},
+	},
+	{
+		Name: "incident.acknowledged", Severity: journal.Info, Protected: true, State: "TAKEN CARE OF", Runbook: "incidents",
+		Symptom: "{server} is taken care of",
+		Lead:    "{by} takes care of this incident, which began at {since}.",
+		Nothing: "It reminds nobody of it any more, and does not escalate it, unless it gets worse.",
+		Next:    []string{"You need not do anything, unless {by} asks you to. To see how it stands: `failoverd incidents`"},
+	},
+	{
+		Name: "incident.reminder", Severity: journal.Warning, State: "STILL SO", Runbook: "incidents",
+		Symptom: "{server} - an incident goes on",
+		Lead:    "This goes on since {since}, and nobody has acknowledged it: {reason}",
+		Nothing: "Nothing more than what the earlier alerts say.",
+		Next:    []string{"If you take care of it, say so: `failoverd ack {incident} --reason TEXT`", see, "What happened: `failoverd events --since 24h`"},
+	},
+	{
+		Name: "incident.escalated", Severity: journal.Critical, Protected: true, State: "NOBODY ACTS", Runbook: "incidents",
+		Symptom: "{server} - nobody takes care",
+		Lead:    "This goes on since {since} and nobody has acknowledged it, so that you are told: {reason}",
+		Nothing: "Nothing more than what is said here.",
+		Next:    []string{see, "If you take care of it, say so: `failoverd ack {incident} --reason TEXT`", "Find out why nobody else did: `failoverd events --kind 'alert.*' --since 24h`"},
 	},
 	{
 		Name: "alert.test", Severity: journal.Info, State: "TEST", Runbook: "test",

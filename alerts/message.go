@@ -10,7 +10,7 @@ import (
 	"github.com/wneessen/go-mail"
 )
 
-// Message is one mail to one recipient, ready to be sent.
+// Message is one alert to one recipient, ready to be sent: a mail, and what a webhook or a command gets instead.
 type Message struct {
 	From      string // with the display name
 	To        string
@@ -19,6 +19,8 @@ type Message struct {
 	HTML      string // the same; empty for none
 	Headers   map[string]string
 	MessageID string // without angle brackets
+
+	Notification Notification // the same for programs
 }
 
 // WriteTo writes the message as it goes over the wire (RFC 5322).

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// atOnce is how many mails are being sent at a time, each to another recipient.
+	// atOnce is how many mails are being sent at a time, each to another recipient. Every other way out has its own turn,
+	// so that none of them waits for another one that hangs.
 	atOnce = 4
 	// grace is how long a mail that is being sent may go on when the daemon stops, so that it is not sent again after.
 	grace = 3 * time.Second
@@ -60,11 +61,11 @@ func (o *Outbox) Run(ctx context.Context) error {
 	defer abort()
 	r := &round{
 		Outbox: o, sends: sends, results: make(chan result),
-		busy: map[string]bool{}, unsaved: map[int64]result{},
+		busy: map[string]bool{}, unsaved: map[int64]result{}, trouble: map[string]bool{},
 	}
 	safe := context.WithoutCancel(ctx)
 	// Whoever has repaired the mail server or the configuration and starts the daemon again does not want to wait.
-	r.retryAll(safe)
+	r.retryAll(safe, everyWay)
 	for ctx.Err() == nil {
 		changed := o.journal.Changed()
 		timer := time.NewTimer(time.Until(r.dispatch(safe, time.Now())))
@@ -75,12 +76,12 @@ func (o *Outbox) Run(ctx context.Context) error {
 		case res := <-r.results:
 			r.take(safe, res)
 		case <-o.poke:
-			r.retryAll(safe)
+			r.retryAll(safe, everyWay)
 		}
 		timer.Stop()
 	}
 	defer time.AfterFunc(grace, abort).Stop()
-	for r.inFlight() > 0 {
+	for len(r.busy) > 0 {
 		r.take(safe, <-r.results)
 	}
 	return nil
@@ -100,13 +101,21 @@ type round struct {
 	*Outbox
 	sends   context.Context
 	results chan result
-	busy    map[string]bool  // recipients to whom a mail is being sent
+	busy    map[string]bool  // recipients to whom something is being sent
 	unsaved map[int64]result // what the journal could not take yet; these must not be sent again
-	trouble bool             // the last try to some recipient did not succeed
+	trouble map[string]bool  // ways by which the last try did not succeed
 }
 
-// inFlight is how many mails are being sent.
-func (r *round) inFlight() int { return len(r.busy) }
+// mailing is how many mails are being sent to the mail server.
+func (r *round) mailing() int {
+	n := 0
+	for recipient := range r.busy {
+		if wayTo(recipient) == mailWay {
+			n++
+		}
+	}
+	return n
+}
 
 // dispatch starts what is due and returns when to look again.
 func (r *round) dispatch(ctx context.Context, now time.Time) time.Time {
@@ -118,19 +127,21 @@ func (r *round) dispatch(ctx context.Context, now time.Time) time.Time {
 	if sender == nil {
 		return now.Add(time.Hour)
 	}
-	due, err := r.journal.Due(ctx, now, 1000)
+	due, err := r.journal.Due(ctx, now)
 	if err != nil {
 		r.log.Error("read the outbox", "err", err)
 		return now.Add(troublePause)
 	}
+	ended := false // a mail has ended without being sent: the next one to that recipient may be due
 	for _, m := range due {
 		if _, waits := r.unsaved[m.ID]; waits || r.busy[m.Recipient] {
 			continue
 		}
-		if r.inFlight() >= atOnce {
-			break
+		if wayTo(m.Recipient) == mailWay && r.mailing() >= atOnce {
+			continue
 		}
 		if now.Sub(m.Created) >= keepTrying && m.Attempts > 0 {
+			ended = true
 			r.save(ctx, result{mail: m, err: fmt.Errorf("given up after %s; the last answer was: %s", span(keepTrying), m.Answer), tried: now})
 			continue
 		}
@@ -143,6 +154,7 @@ func (r *round) dispatch(ctx context.Context, now time.Time) time.Time {
 				r.log.Error("save a mail", "err", err)
 				return now.Add(troublePause)
 			}
+			ended = true
 			continue
 		}
 		message, err := composer.compose(ctx, r.journal, m, now)
@@ -153,8 +165,11 @@ func (r *round) dispatch(ctx context.Context, now time.Time) time.Time {
 		m.MessageID = message.MessageID
 		r.start(sender, m, message, now)
 	}
-	if len(r.unsaved) > 0 {
+	switch {
+	case len(r.unsaved) > 0:
 		return now.Add(troublePause)
+	case ended:
+		return now
 	}
 	next, err := r.journal.NextTry(ctx, now)
 	switch {
@@ -166,7 +181,7 @@ func (r *round) dispatch(ctx context.Context, now time.Time) time.Time {
 		return now.Add(time.Hour)
 	case next.Sub(now) > time.Hour:
 		// No pause is that long: the clock was set back.
-		r.retryAll(ctx)
+		r.retryAll(ctx, everyWay)
 		return now.Add(troublePause)
 	}
 	return next
@@ -194,19 +209,20 @@ func (r *round) tooMany(ctx context.Context, m journal.Mail, now time.Time) (boo
 func (r *round) take(ctx context.Context, res result) {
 	delete(r.busy, res.mail.Recipient)
 	r.save(ctx, res)
+	way := wayTo(res.mail.Recipient)
 	switch {
 	case res.err != nil:
-		r.trouble = true
-	case r.trouble:
+		r.trouble[way] = true
+	case r.trouble[way]:
 		// The way out works again: what was waiting for its next try need not wait longer.
-		r.trouble = false
-		r.retryAll(ctx)
+		delete(r.trouble, way)
+		r.retryAll(ctx, way)
 	}
 }
 
-// retryAll makes everything due.
-func (r *round) retryAll(ctx context.Context) {
-	if err := r.journal.RetryMails(ctx, time.Now()); err != nil {
+// retryAll makes everything due that goes that way.
+func (r *round) retryAll(ctx context.Context, way string) {
+	if err := r.journal.RetryMails(ctx, time.Now(), way); err != nil {
 		r.log.Error("try the mails again", "err", err)
 	}
 }
@@ -228,7 +244,7 @@ func (r *round) save(ctx context.Context, res result) {
 	case res.err == nil:
 		m.State, m.Done, m.Answer = journal.MailSent, now, res.answer
 		event.Kind, event.Severity = "alert.sent", journal.Info
-		event.Message = fmt.Sprintf("mail about %s sent to %s", m.Kind, m.Recipient)
+		event.Message = fmt.Sprintf("%s about %s sent to %s", sortOf(m.Recipient), m.Kind, m.Recipient)
 		event.Reason = res.answer
 		batch.Events = []journal.Event{event}
 	case res.retry:
@@ -239,7 +255,7 @@ func (r *round) save(ctx context.Context, res result) {
 	default:
 		m.State, m.Done, m.Answer = journal.MailFailed, now, res.err.Error()
 		event.Kind, event.Severity = "alert.failed", journal.Critical
-		event.Message = fmt.Sprintf("mail about %s could not be sent to %s", m.Kind, m.Recipient)
+		event.Message = fmt.Sprintf("%s about %s could not be sent to %s", sortOf(m.Recipient), m.Kind, m.Recipient)
 		event.Reason = m.Answer
 		batch.Events = []journal.Event{event}
 	}
@@ -256,6 +272,6 @@ func (r *round) save(ctx context.Context, res result) {
 		return
 	}
 	if res.err != nil && m.Attempts == 1 {
-		r.log.Warn("mail not sent", "recipient", m.Recipient, "event", m.Kind, "retry", res.retry, "err", res.err)
+		r.log.Warn(sortOf(m.Recipient)+" not sent", "recipient", m.Recipient, "event", m.Kind, "retry", res.retry, "err", res.err)
 	}
 }

@@ -316,7 +316,7 @@ func TestOutboxDoesNotSendTwiceWhenTheJournalFails(t *testing.T) {
 		}
 		r := &round{
 			Outbox: NewOutbox(s.journal, sender, Composer{From: "failover@example.com"}, slog.New(slog.DiscardHandler)),
-			sends:  t.Context(), results: make(chan result), busy: map[string]bool{}, unsaved: map[int64]result{},
+			sends:  t.Context(), results: make(chan result), busy: map[string]bool{}, unsaved: map[int64]result{}, trouble: map[string]bool{},
 		}
 		s.journal.Close()
 		r.take(t.Context(), result{mail: mails[0], answer: "250 ok", tried: time.Now()})

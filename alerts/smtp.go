@@ -201,19 +201,28 @@ func hide(text, secret string) (string, bool) {
 
 // tlsConfig trusts the system's authorities and those of CAFile.
 func (s *SMTP) tlsConfig() (*tls.Config, error) {
-	c := &tls.Config{ServerName: s.config.ServerName, MinVersion: tls.VersionTLS12}
-	if s.config.CAFile == "" {
-		return c, nil
-	}
-	pem, err := os.ReadFile(s.config.CAFile)
+	trust, err := authorities(s.config.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the mail server's authority: %w", err)
 	}
-	if c.RootCAs, err = x509.SystemCertPool(); err != nil {
-		c.RootCAs = x509.NewCertPool()
+	return &tls.Config{ServerName: s.config.ServerName, MinVersion: tls.VersionTLS12, RootCAs: trust}, nil
+}
+
+// authorities are the system's and those of a file; nil, which means the system's, where no file is named.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
 	}
-	if !c.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("no certificate in %s", s.config.CAFile)
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
 	}
-	return c, nil
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("no certificate in %s", file)
+	}
+	return pool, nil
 }

@@ -79,6 +79,7 @@ type station struct {
 	t       *testing.T
 	dir     string
 	to      []string
+	least   map[string]string // of a recipient, where it is not everything
 	journal *journal.Journal
 	log     bytes.Buffer
 	stop    func()
@@ -98,11 +99,20 @@ func inBubble(t *testing.T, to []string, body func(t *testing.T, s *station)) {
 // open opens the journal.
 func (s *station) open() {
 	s.t.Helper()
-	j, err := journal.Open(s.t.Context(), s.dir, journal.Options{Recipients: func() []string { return s.to }})
+	j, err := journal.Open(s.t.Context(), s.dir, journal.Options{Recipients: s.recipients})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.journal, s.stop = j, func() {}
+}
+
+// recipients is whom alerts go to.
+func (s *station) recipients(string) []journal.Recipient {
+	var list []journal.Recipient
+	for _, to := range s.to {
+		list = append(list, journal.Recipient{To: to, Least: s.least[to]})
+	}
+	return list
 }
 
 // run starts the outbox; stop waits for its end.

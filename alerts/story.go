@@ -116,7 +116,7 @@ func (s Story) fill(text string) string {
 	}
 	return strings.NewReplacer(
 		"{server}", clean(s.server()), "{standby}", clean(s.Standby), "{reason}", sentence(s.reason()),
-		"{since}", s.moment(s.began()), "{time}", s.moment(s.Event.Time), "{lasted}", span(s.Event.Time.Sub(s.began())), "{by}", clean(by),
+		"{since}", s.moment(s.began()), "{time}", s.moment(s.Event.Time), "{lasted}", span(s.Event.Time.Sub(s.began())), "{by}", clean(by), "{incident}", clean(s.Event.Incident),
 	).Replace(text)
 }
 

@@ -49,6 +49,10 @@ type Standby interface {
 	// Operations returns the newest first. An empty server means all of them.
 	Operations(ctx context.Context, server string, limit int) ([]plan.Record, error)
 	Cancel(ctx context.Context, id string, o status.Order) (plan.Record, error)
+	// Incidents returns the newest first, of all servers where server is empty. Acknowledge notes who takes care of one.
+	Incidents(ctx context.Context, server string, open bool, limit int) ([]status.Incident, error)
+	Incident(ctx context.Context, id string) (status.Incident, error)
+	Acknowledge(ctx context.Context, id string, o status.Order) (status.Incident, error)
 	Explain(ctx context.Context, server string) (status.Explanation, error)
 	Reload(ctx context.Context, o status.Order) (status.Reloaded, error)
 	TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error)

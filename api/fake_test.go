@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -250,6 +251,40 @@ func (f *fakeStandby) TestAlert(ctx context.Context, o status.Order) ([]status.T
 	return []status.TestMail{{OK: true, Recipient: "ops@example.com", Transcript: []string{"250 OK"}}}, f.take(ctx, "test-alert", "", "", o)
 }
 
+// anIncident is one about PBX that nobody has acknowledged.
+func anIncident() status.Incident {
+	return status.Incident{
+		ID: "PBX-20261120-030405", Server: "PBX", Kind: "server.failure", Severity: "critical", Title: "PBX has failed", Latest: "the standby stands in for PBX",
+		Opened: time.Date(2026, 11, 20, 3, 4, 5, 0, time.UTC), Told: time.Date(2026, 11, 20, 3, 4, 9, 0, time.UTC),
+	}
+}
+
+func (f *fakeStandby) Incidents(_ context.Context, server string, _ bool, _ int) ([]status.Incident, error) {
+	list := []status.Incident{}
+	for _, i := range []status.Incident{anIncident(), {ID: "CRM-1", Server: "CRM", Kind: "server.warning", Severity: "warning"}, {ID: "standby-1", Kind: "standby.isolated", Severity: "critical"}} {
+		if server == "" || server == i.Server {
+			list = append(list, i)
+		}
+	}
+	return list, nil
+}
+
+func (f *fakeStandby) Incident(ctx context.Context, id string) (status.Incident, error) {
+	all, _ := f.Incidents(ctx, "", false, 0)
+	for _, i := range all {
+		if i.ID == id {
+			return i, nil
+		}
+	}
+	return status.Incident{}, &status.Refusal{Code: status.NotFound, Detail: "there is no such incident"}
+}
+
+func (f *fakeStandby) Acknowledge(ctx context.Context, id string, o status.Order) (status.Incident, error) {
+	i, err := f.Incident(ctx, id)
+	i.Taken = &status.Acknowledged{By: o.By.Name, Reason: o.Reason}
+	return i, errors.Join(err, f.take(ctx, "acknowledge", id, "", o))
+}
+
 func (f *fakeStandby) LoopAge() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -259,6 +294,9 @@ func (f *fakeStandby) LoopAge() time.Duration {
 // fill sets everything that can be null, in the second half of a bad night.
 func (f *fakeStandby) fill() {
 	at := time.Date(2026, 11, 20, 3, 4, 5, 0, time.UTC)
+	taken := anIncident()
+	taken.Ended, taken.Escalated, taken.Taken = &at, &at, &status.Acknowledged{By: "alice", Reason: "on my way", At: at}
+	f.snapshot.Incidents = []status.Incident{anIncident(), taken}
 	until := at.Add(time.Hour)
 	rtt := 0.001
 	s := &f.snapshot

@@ -8,9 +8,9 @@ import (
 	"failoverd/status"
 )
 
-// loopLimit is how old the last run of the decision loop may be before the
+// LoopLimit is how old the last run of the decision loop may be before the
 // daemon is no longer called alive.
-const loopLimit = 5 * time.Second
+const LoopLimit = 5 * time.Second
 
 // Alive is the answer of /healthz and /readyz.
 type Alive struct {
@@ -75,7 +75,7 @@ func (s *Server) healthRoutes() {
 // alive tells whether the decision loop runs.
 func (s *Server) alive() Alive {
 	age := s.standby.LoopAge()
-	a := Alive{OK: age <= loopLimit, LoopAge: age.Seconds()}
+	a := Alive{OK: age <= LoopLimit, LoopAge: age.Seconds()}
 	if !a.OK {
 		a.Reason = "the decision loop has not run for " + age.Round(time.Second).String()
 	}

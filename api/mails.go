@@ -11,17 +11,17 @@ import (
 	"failoverd/status"
 )
 
-// Delivery is one mail of the delivery log.
+// Delivery is one row of the delivery log: an alert to one recipient.
 type Delivery struct {
 	ID         int64      `json:"id"`
 	Event      int64      `json:"event" doc:"Sequence number of what it is about"`
 	Kind       string     `json:"kind"`
 	Server     string     `json:"server"`
 	Incident   string     `json:"incident"`
-	Recipient  string     `json:"recipient"`
-	MessageID  string     `json:"message_id"`
-	State      string     `json:"state" enum:"pending,sent,failed"`
-	Answer     string     `json:"answer" doc:"Last answer of the mail server, or why there was none"`
+	Recipient  string     `json:"recipient" doc:"A mail address, webhook:NAME or command:NAME"`
+	MessageID  string     `json:"message_id" doc:"The same at every attempt; of a webhook and a command, the id that they are given"`
+	State      string     `json:"state" enum:"pending,sent,failed,dropped" doc:"dropped: left out, because there were too many"`
+	Answer     string     `json:"answer" doc:"Last answer of the other side, or why there was none"`
 	Attempts   int        `json:"attempts"`
 	Created    time.Time  `json:"created_at"`
 	FirstTried *time.Time `json:"first_tried_at"`
@@ -36,7 +36,7 @@ type MailList struct {
 
 // TestAlertResult is what came of a test alert.
 type TestAlertResult struct {
-	OK    bool              `json:"ok" doc:"True if every mail was accepted"`
+	OK    bool              `json:"ok" doc:"True if every alert was accepted"`
 	Mails []status.TestMail `json:"mails" nullable:"false"`
 }
 
@@ -46,7 +46,7 @@ func (s *Server) mailRoutes(h huma.API) {
 		func(ctx context.Context, in *struct {
 			Server   string `query:"server" maxLength:"253" doc:"Only about this server"`
 			Incident string `query:"incident" maxLength:"100" doc:"Only about this incident"`
-			State    string `query:"state" enum:"pending,sent,failed"`
+			State    string `query:"state" enum:"pending,sent,failed,dropped"`
 			Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 		},
 		) (*document[MailList], error) {
@@ -68,8 +68,8 @@ func (s *Server) mailRoutes(h huma.API) {
 		})
 	add(s, h, route{
 		method: http.MethodPost, path: "/test-alert", id: "test-alert", tag: "alerts", role: Operator, wide: true, changes: true, slow: true,
-		errors: []int{409, 503}, summary: "Send a real mail and show the dialogue",
-		detail: "A mail that is not accepted is no error of the request: `ok` says so. It may take two minutes.",
+		errors: []int{409, 503}, summary: "Send a real alert to everybody and show the dialogues",
+		detail: "By every way out: mail, webhooks, commands. An alert that is not accepted is no error of the request: `ok` says so. It may take two minutes.",
 	},
 		func(ctx context.Context, in *struct{ Body *Remark }) (*document[TestAlertResult], error) {
 			o, err := order(ctx, orZero(in.Body).Reason, nil, nil)

@@ -168,12 +168,23 @@ func (c *Client) Mails(ctx context.Context, server, state string, limit int) ([]
 	return l.Mails, err
 }
 
+// Incidents reads the last incidents, the newest first.
+func (c *Client) Incidents(ctx context.Context, server string, open bool, limit int) ([]status.Incident, error) {
+	l, err := get[IncidentList](ctx, c, Base+"/incidents", query("server", server, "open", strconv.FormatBool(open), "limit", number(limit)))
+	return l.Incidents, err
+}
+
+// Acknowledge says that the caller takes care of an incident.
+func (c *Client) Acknowledge(ctx context.Context, id, reason string) (status.Incident, error) {
+	return post[status.Incident](ctx, c, Base+"/incidents/"+url.PathEscape(id)+"/acknowledge", nil, Remark{Reason: reason})
+}
+
 // Reload has the configuration read again.
 func (c *Client) Reload(ctx context.Context, reason string) (status.Reloaded, error) {
 	return post[status.Reloaded](ctx, c, Base+"/reload", nil, Remark{Reason: reason})
 }
 
-// TestAlert has a real mail sent and returns the dialogue with each recipient's
+// TestAlert has a real alert sent and returns the dialogue with each recipient's
 // mail server. It may take as long as that server does: give ctx two minutes.
 func (c *Client) TestAlert(ctx context.Context, reason string) ([]status.TestMail, error) {
 	l, err := post[TestAlertResult](ctx, c.patient(), Base+"/test-alert", nil, Remark{Reason: reason})

@@ -28,6 +28,7 @@ type Metrics struct {
 	drilling  *prometheus.HistogramVec
 	failbacks *prometheus.CounterVec
 	stop      *prometheus.HistogramVec
+	beats     *prometheus.CounterVec
 
 	mu    sync.Mutex
 	known map[string]struct{} // servers that rtt and misses have series of
@@ -51,6 +52,9 @@ func NewMetrics(version string) *Metrics {
 		takeovers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "failoverd_takeovers_total", Help: "Takeovers that have ended, by their result.",
 		}, []string{"server", "result"}),
+		beats: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "failoverd_heartbeats_total", Help: "Heartbeats that were due, by their result.",
+		}, []string{"result"}),
 		copying: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "failoverd_replication_duration_seconds", Help: "How long replications took that have ended, their wait for a turn included.",
 			Buckets: []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800},
@@ -114,9 +118,18 @@ func (m *Metrics) ObserveDrill(server, result string, took time.Duration) {
 	m.drilling.WithLabelValues(server, result).Observe(took.Seconds())
 }
 
+// ObserveHeartbeat counts a heartbeat that was due, and whether it was heard.
+func (m *Metrics) ObserveHeartbeat(heard bool) {
+	result := "heard"
+	if !heard {
+		result = "failed"
+	}
+	m.beats.WithLabelValues(result).Inc()
+}
+
 // observed are the numbers of what happens.
 func (m *Metrics) observed() []prometheus.Collector {
-	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying, m.drilling, m.failbacks, m.stop}
+	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying, m.drilling, m.failbacks, m.stop, m.beats}
 }
 
 // note remembers that there are series of the server.

@@ -42,6 +42,7 @@ func (s *Server) routes() error {
 	s.streamRoutes(h)
 	s.probeRoutes(h)
 	s.mailRoutes(h)
+	s.incidentRoutes(h)
 	s.configurationRoutes(h)
 	s.agentRoutes(h)
 	s.tokenRoutes(h)

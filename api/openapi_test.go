@@ -220,7 +220,7 @@ func TestAnswersHaveTheDescribedKeys(t *testing.T) {
 		if !ok || strings.HasSuffix(path, "/stream") || path == "/metrics" || path == "/openapi.json" {
 			continue
 		}
-		res, answer := w.call(http.MethodGet, strings.NewReplacer("{name}", "PBX", "{id}", "op_PBX").Replace(path), secret, "")
+		res, answer := w.call(http.MethodGet, strings.NewReplacer("{name}", "PBX", "/incidents/{id}", "/incidents/"+anIncident().ID, "{id}", "op_PBX").Replace(path), secret, "")
 		if res.StatusCode != http.StatusOK {
 			t.Errorf("GET %s: %s: %s", path, res.Status, answer)
 			continue

@@ -47,6 +47,9 @@ var allRoutes = []struct {
 	{"GET", "/api/v1/events/stream", Viewer, false, "", 200},
 	{"GET", "/api/v1/audit", Admin, true, "", 200},
 	{"GET", "/api/v1/mails", Viewer, false, "", 200},
+	{"GET", "/api/v1/incidents", Viewer, false, "", 200},
+	{"GET", "/api/v1/incidents/{id}", Viewer, false, "", 200},
+	{"POST", "/api/v1/incidents/{id}/acknowledge", Operator, false, `{"reason":"x"}`, 200},
 	{"POST", "/api/v1/test-alert", Operator, true, "", 200},
 	{"GET", "/api/v1/config/notices", Viewer, true, "", 200},
 	{"POST", "/api/v1/reload", Admin, true, "", 200},
@@ -79,7 +82,7 @@ func TestRoles(t *testing.T) {
 	w.call("POST", "/api/v1/servers/PBX/failover", secrets[Operator], "{}")
 	victim := w.token(Viewer, "CRM").ID
 	for _, r := range allRoutes {
-		path := strings.NewReplacer("{name}", "PBX", "/operations/{id}", "/operations/op_PBX", "/tokens/{id}", "/tokens/"+victim).Replace(r.pattern)
+		path := strings.NewReplacer("{name}", "PBX", "/operations/{id}", "/operations/op_PBX", "/incidents/{id}", "/incidents/"+anIncident().ID, "/tokens/{id}", "/tokens/"+victim).Replace(r.pattern)
 		method := r.method
 		if strings.HasSuffix(path, "/stream") {
 			method = http.MethodHead // GET would go on and on.
@@ -112,7 +115,7 @@ func TestRoles(t *testing.T) {
 		if allowed := !r.wide && Operator.includes(r.role) || r.role == ""; allowed != (res.StatusCode == r.ok) {
 			t.Errorf("%s %s with a token for PBX only: %s: %s", method, path, res.Status, answer)
 		}
-		if strings.Contains(path, "PBX") && !strings.Contains(path, "operations") && r.role != "" {
+		if strings.Contains(path, "PBX") && !strings.Contains(path, "operations") && !strings.Contains(path, "incidents") && r.role != "" {
 			before := len(w.standby.orders())
 			path = strings.ReplaceAll(path, "PBX", "CRM")
 			if p := w.refused(method, path, limited, r.body); p.Status != 403 || !strings.Contains(p.Detail, "good for PBX only") {

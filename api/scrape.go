@@ -13,6 +13,8 @@ type series struct {
 	state, role, ready, lastRTT, misses, suspended, epoch     *prometheus.Desc
 	pending, loop, isolated, config, witness, build, standing *prometheus.Desc
 
+	incidents *prometheus.Desc
+
 	copyAge, copyLimit, copied, copyBytes, copyRows, copyLate, copyFailed, copyDiverged, replicating, copyNeed, copyFree *prometheus.Desc
 
 	drillAge, drillLimit, drilled, drillFailed, drillRunning *prometheus.Desc
@@ -39,6 +41,7 @@ func newSeries() series {
 		config:    d("config_last_reload_successful", "1 if the newest configuration is in force."),
 		witness:   d("witness_answering", "1 if the witness answers.", "address", "kind"),
 		build:     d("build_info", "Always 1; the labels say what runs.", "version", "goversion"),
+		incidents: d("incidents_open", "Incidents that are not over.", "acknowledged"),
 		standing:  d("standing_in", "How many servers the standby stands in for."),
 
 		copyAge:      d("replication_age_seconds", "How old the data of the last complete copy is; none if there never was one.", "server", "catalog"),
@@ -88,7 +91,7 @@ func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
 	s := c.series
 	for _, d := range []*prometheus.Desc{
 		s.state, s.role, s.ready, s.lastRTT, s.misses, s.suspended, s.epoch,
-		s.pending, s.loop, s.isolated, s.config, s.witness, s.build, s.standing,
+		s.pending, s.loop, s.isolated, s.config, s.witness, s.build, s.standing, s.incidents,
 		s.copyAge, s.copyLimit, s.copied, s.copyBytes, s.copyRows, s.copyLate, s.copyFailed, s.copyDiverged, s.replicating, s.copyNeed, s.copyFree,
 		s.drillAge, s.drillLimit, s.drilled, s.drillFailed, s.drillRunning,
 		s.treeConnected, s.treeFiles, s.treeBytes, s.treeReceived, s.treeLag, s.treeMaxLag, s.treeSynced, s.treeMissing, s.treeHeld, s.treeFailed, s.treeAilment,
@@ -124,6 +127,14 @@ func (c *snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 			send(c.series.witness, number01(w.Answering), w.Address, w.Kind)
 		}
 	}
+	taken := 0
+	for _, i := range now.Incidents {
+		if i.Taken != nil {
+			taken++
+		}
+	}
+	send(c.series.incidents, float64(taken), "true")
+	send(c.series.incidents, float64(len(now.Incidents)-taken), "false")
 	send(c.series.pending, float64(now.Standby.Mail.Pending))
 	send(c.series.loop, float64(time.Now().Add(-c.standby.LoopAge()).UnixMilli())/1000)
 	send(c.series.isolated, number01(now.Standby.Isolated != nil))

@@ -41,7 +41,7 @@ type world struct {
 func startWorld(t *testing.T, limits Limits) *world {
 	t.Helper()
 	dir := t.TempDir()
-	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal"), journal.Options{Recipients: func() []string { return []string{"ops@example.com"} }})
+	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal"), journal.Options{Recipients: func(string) []journal.Recipient { return []journal.Recipient{{To: "ops@example.com"}} }})
 	if err != nil {
 		t.Fatal(err)
 	}

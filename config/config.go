@@ -43,8 +43,49 @@ type Standby struct {
 
 // Alerts says who is told, and how.
 type Alerts struct {
-	Email       *Email `key:"email"`        // nil: nobody is mailed
-	DailyReport string `key:"daily_report"` // "HH:MM" local time, or ""
+	Email       *Email         `key:"email"` // nil: nobody is mailed
+	Webhooks    []Webhook      `key:"webhooks"`
+	Commands    []AlertCommand `key:"commands"`
+	DailyReport string         `key:"daily_report"` // "HH:MM" local time, or ""
+	RemindEvery time.Duration  `key:"remind_every"` // of an incident that nobody has acknowledged; 0: never
+	Escalation  *Escalation    `key:"escalation"`   // nil: nothing is escalated
+	Heartbeat   *Heartbeat     `key:"heartbeat"`    // nil: nobody hears that failoverd lives
+}
+
+// Heartbeat is what is asked again and again while failoverd is well.
+type Heartbeat struct {
+	URL     string        `key:"url"` // to be shown to nobody
+	Method  string        `key:"method"`
+	CAFile  string        `key:"ca_file"` // absolute, or "" for the system's authorities
+	Every   time.Duration `key:"every"`
+	Timeout time.Duration `key:"timeout"`
+}
+
+// Escalation is who is told of a critical incident that nobody has acknowledged for a while.
+type Escalation struct {
+	After time.Duration `key:"after"`
+	To    []string      `key:"to"` // mail addresses, and names of webhooks and commands
+}
+
+// Anybody tells whether anybody is told at all.
+func (a Alerts) Anybody() bool { return a.Email != nil || len(a.Webhooks)+len(a.Commands) > 0 }
+
+// Webhook is a receiver that alerts are posted to.
+type Webhook struct {
+	Name     string        `key:"name"` // unique among webhooks and commands
+	URL      string        `key:"url"`  // to be shown to nobody: many receivers know their senders by it
+	Secret   Secret        `key:"secret"`
+	CAFile   string        `key:"ca_file"`  // absolute, or "" for the system's authorities
+	Severity string        `key:"severity"` // the least that begins to go there: info, warning, critical or none
+	Timeout  time.Duration `key:"timeout"`
+}
+
+// AlertCommand is a program that alerts are given to.
+type AlertCommand struct {
+	Name     string        `key:"name"`
+	Command  []string      `key:"command"`
+	Severity string        `key:"severity"`
+	Timeout  time.Duration `key:"timeout"`
 }
 
 // Email is the mail server and the people behind it.
@@ -58,6 +99,7 @@ type Email struct {
 	Password   Secret   `key:"password"`
 	From       string   `key:"from"`
 	To         []string `key:"to"`
+	Severity   string   `key:"severity"` // the least that begins to go there: info, warning, critical or none
 }
 
 // API is where the API listens.

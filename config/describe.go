@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -19,6 +20,7 @@ func (p Ping) Detection(misses int) time.Duration {
 // secret. Errors of w are the caller's: a buffered writer keeps them.
 func (c *Config) Describe(w io.Writer) {
 	c.describeStandby(w)
+	c.describeIncidents(w)
 	for _, s := range c.Servers {
 		fmt.Fprintf(w, "\nServer %s (%s)\n", s.Name, s.Where)
 		s.describeWatch(w)
@@ -67,8 +69,52 @@ func (c *Config) describeStandby(w io.Writer) {
 		if e.Username != "" {
 			fmt.Fprintf(w, ", as %s with the password from: %s", e.Username, e.Password.Source())
 		}
-		fmt.Fprintf(w, "\n")
+		fmt.Fprintf(w, "%s\n", atLeast(e.Severity))
 	}
+	for _, h := range c.Alerts.Webhooks {
+		fmt.Fprintf(w, "Webhook %s: posted to %s, signed with the secret from: %s%s\n", h.Name, h.host(), h.Secret.Source(), atLeast(h.Severity))
+	}
+	for _, a := range c.Alerts.Commands {
+		fmt.Fprintf(w, "Command %s: %s takes alerts (at most %s)%s\n", a.Name, strings.Join(a.Command, " "), brief(a.Timeout), atLeast(a.Severity))
+	}
+}
+
+// describeIncidents says what happens to what nobody acknowledges, and who hears that failoverd lives.
+func (c *Config) describeIncidents(w io.Writer) {
+	if h := c.Alerts.Heartbeat; h != nil {
+		fmt.Fprintf(w, "Heartbeat: %s %s every %s, as long as servers are watched.\n", h.Method, Webhook{URL: h.URL}.host(), brief(h.Every))
+	}
+	if !c.Alerts.Anybody() {
+		return
+	}
+	if every := c.Alerts.RemindEvery; every > 0 {
+		fmt.Fprintf(w, "Of an incident that nobody has acknowledged they are reminded every %s.\n", brief(every))
+	}
+	if e := c.Alerts.Escalation; e != nil {
+		fmt.Fprintf(w, "What is critical and not acknowledged for %s is told to %s as well.\n", brief(e.After), strings.Join(e.To, ", "))
+	}
+}
+
+// host is all of a webhook's address that is shown.
+func (h Webhook) host() string {
+	u, err := url.Parse(h.URL)
+	if err != nil {
+		return "a receiver"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// atLeast says what goes somewhere, if that is not everything.
+func atLeast(severity string) string {
+	switch severity {
+	case "none":
+		return "; only what is escalated"
+	case "warning":
+		return "; warnings and worse"
+	case "critical":
+		return "; only what is critical"
+	}
+	return ""
 }
 
 func (s Server) describeWatch(w io.Writer) {
@@ -220,10 +266,17 @@ func inBytes(n int64) string {
 }
 
 func (c *Config) told() string {
-	if c.Alerts.Email == nil {
-		return "Nobody is mailed"
+	told := "Nobody is mailed"
+	if c.Alerts.Email != nil {
+		told = "Mailed: " + strings.Join(c.Alerts.Email.To, ", ")
 	}
-	return "Mailed: " + strings.Join(c.Alerts.Email.To, ", ")
+	for _, h := range c.Alerts.Webhooks {
+		told += ", webhook " + h.Name
+	}
+	for _, a := range c.Alerts.Commands {
+		told += ", command " + a.Name
+	}
+	return told
 }
 
 // seconds prints a duration in the unit in which people wait.

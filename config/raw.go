@@ -29,8 +29,46 @@ type rawStandby struct {
 
 type rawAlerts struct {
 	spot
-	Email       rawEmail `yaml:"email"`
-	DailyReport text     `yaml:"daily_report"`
+	Email       rawEmail              `yaml:"email"`
+	Webhooks    list[rawWebhook]      `yaml:"webhooks"`
+	Commands    list[rawAlertCommand] `yaml:"commands"`
+	DailyReport text                  `yaml:"daily_report"`
+	RemindEvery duration              `yaml:"remind_every"`
+	Escalation  rawEscalation         `yaml:"escalation"`
+	Heartbeat   rawHeartbeat          `yaml:"heartbeat"`
+}
+
+type rawHeartbeat struct {
+	spot
+	URL     text     `yaml:"url"`
+	Method  text     `yaml:"method"`
+	CAFile  text     `yaml:"ca_file"`
+	Every   duration `yaml:"every"`
+	Timeout duration `yaml:"timeout"`
+}
+
+type rawEscalation struct {
+	spot
+	After duration   `yaml:"after"`
+	To    list[text] `yaml:"to"`
+}
+
+type rawWebhook struct {
+	spot
+	Name     text     `yaml:"name"`
+	URL      text     `yaml:"url"`
+	Secret   secret   `yaml:"secret"`
+	CAFile   text     `yaml:"ca_file"`
+	Severity text     `yaml:"severity"`
+	Timeout  duration `yaml:"timeout"`
+}
+
+type rawAlertCommand struct {
+	spot
+	Name     text       `yaml:"name"`
+	Command  list[text] `yaml:"command"`
+	Severity text       `yaml:"severity"`
+	Timeout  duration   `yaml:"timeout"`
 }
 
 type rawEmail struct {
@@ -44,6 +82,7 @@ type rawEmail struct {
 	Password   secret     `yaml:"password"`
 	From       text       `yaml:"from"`
 	To         list[text] `yaml:"to"`
+	Severity   text       `yaml:"severity"`
 }
 
 type rawAPI struct {

@@ -110,6 +110,7 @@ func TestMetricsTable(t *testing.T) {
 	metrics.ObserveFailback("A", "succeeded", time.Second)
 	metrics.ObserveReplication("A", status.FromLive, "succeeded", time.Second)
 	metrics.ObserveDrill("A", "succeeded", time.Second)
+	metrics.ObserveHeartbeat(true)
 	families, err := metrics.Registry().Gather()
 	if err != nil {
 		t.Fatal(err)

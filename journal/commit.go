@@ -104,7 +104,7 @@ func (j *Journal) attempt(fill func(*transaction) error) error {
 type transaction struct {
 	*sql.Tx
 	prepared   *statements
-	recipients func() []string
+	recipients func(kind string) []Recipient
 }
 
 // store writes the whole batch; events are those of the batch and get their numbers.
@@ -135,6 +135,11 @@ func (tx *transaction) store(b Batch, events []Event) error {
 			return fmt.Errorf("copy of %s of %s: %w", c.Catalog, c.Server, err)
 		}
 	}
+	for _, i := range b.Incidents {
+		if _, err := tx.Stmt(tx.prepared.putIncident).Exec(i.ID, i.Server, nanos(i.Opened), nanos(i.Ended), string(i.Body)); err != nil {
+			return fmt.Errorf("incident %s: %w", i.ID, err)
+		}
+	}
 	for name, value := range b.Values {
 		if _, err := tx.Stmt(tx.prepared.putValue).Exec(name, value); err != nil {
 			return fmt.Errorf("value %s: %w", name, err)
@@ -148,12 +153,15 @@ func (tx *transaction) store(b Batch, events []Event) error {
 	if len(b.Alerts) == 0 {
 		return nil
 	}
-	to := tx.recipients()
 	for _, a := range b.Alerts {
 		e := events[a.Event]
-		for _, recipient := range to {
-			if _, err := tx.Stmt(tx.prepared.addMail).Exec(e.Seq, a.Kind, a.Server, a.Incident, recipient, nanos(e.Time)); err != nil {
-				return fmt.Errorf("alert %s to %s: %w", a.Kind, recipient, err)
+		for _, r := range tx.recipients(a.Kind) {
+			stmt, args := tx.prepared.addMail, []any{e.Seq, a.Kind, a.Server, a.Incident, r.To, nanos(e.Time)}
+			if wants := r.wants(e.Severity); !wants || a.Reminder {
+				stmt, args = tx.prepared.askMail, append(args, wants, a.Reminder)
+			}
+			if _, err := tx.Stmt(stmt).Exec(args...); err != nil {
+				return fmt.Errorf("alert %s to %s: %w", a.Kind, r.To, err)
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // commitForEver commits batch after batch, each of which says the same thing in every table,
 // and prints the number of each one that Commit has acknowledged.
 func commitForEver(dir string) error {
-	j, err := Open(context.Background(), dir, Options{Recipients: func() []string { return []string{"ops@example.com"} }})
+	j, err := Open(context.Background(), dir, Options{Recipients: func(string) []Recipient { return []Recipient{{To: "ops@example.com"}} }})
 	if err != nil {
 		return err
 	}

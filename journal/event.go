@@ -60,6 +60,8 @@ type Alert struct {
 	Server   string
 	Incident string
 	Event    int // index in Batch.Events
+	// Reminder says that it tells nothing new: it does not go to whom an alert of the same incident waits to be sent.
+	Reminder bool
 }
 
 // Batch is what one Commit stores, all or nothing.
@@ -68,6 +70,7 @@ type Batch struct {
 	Facts      map[string]json.RawMessage // by server; nil deletes
 	Operations []Operation                // added, or replaced by ID
 	Copies     []Copy                     // added, or replaced by server and catalog
+	Incidents  []Incident                 // added, or replaced by ID
 	Alerts     []Alert
 	Values     map[string]string // standby-wide: boot_id, …
 	Mails      []Mail            // what has become of rows of the outbox, by ID
@@ -75,7 +78,7 @@ type Batch struct {
 
 // empty tells whether there is nothing to store.
 func (b Batch) empty() bool {
-	return len(b.Events)+len(b.Facts)+len(b.Operations)+len(b.Copies)+len(b.Alerts)+len(b.Values)+len(b.Mails) == 0
+	return len(b.Events)+len(b.Facts)+len(b.Operations)+len(b.Copies)+len(b.Incidents)+len(b.Alerts)+len(b.Values)+len(b.Mails) == 0
 }
 
 // encodeEvidence gives the JSON of m. A value that has no JSON is stored as its text, because

@@ -42,9 +42,9 @@ const (
 type Options struct {
 	// Log is told what somebody should know that no caller is told; nil discards it.
 	Log *slog.Logger
-	// Recipients gives the addresses that an alert goes to, asked at each Commit that has alerts,
+	// Recipients gives whom an alert of that kind may go to, asked at each Commit that has alerts,
 	// so that a reloaded configuration counts at once. Nil means nobody.
-	Recipients func() []string
+	Recipients func(kind string) []Recipient
 	// ReadOnly opens an existing journal for reading, also beside a running daemon.
 	ReadOnly bool
 }
@@ -52,7 +52,7 @@ type Options struct {
 // Journal is an open journal. Its methods may be called from several goroutines at once.
 type Journal struct {
 	log        *slog.Logger
-	recipients func() []string
+	recipients func(kind string) []Recipient
 	dir        string
 
 	lock   *os.File // holds the flock; nil when read only

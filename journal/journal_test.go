@@ -50,7 +50,7 @@ var at = time.Date(2026, 8, 12, 2, 11, 4, 123456789, time.FixedZone("AEST", 10*3
 // Everything in a batch is there after the journal was closed and opened again.
 func TestCommitIsReadBack(t *testing.T) {
 	dir := t.TempDir()
-	j, err := Open(t.Context(), dir, Options{Recipients: func() []string { return []string{"ops@example.com", "night@example.com"} }})
+	j, err := Open(t.Context(), dir, Options{Recipients: func(string) []Recipient { return []Recipient{{To: "ops@example.com"}, {To: "night@example.com"}} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestCommitIsReadBack(t *testing.T) {
 	if diff := cmp.Diff([]Operation{operation}, operations); err != nil || diff != "" {
 		t.Errorf("operations: %v (-want +got)\n%s", err, diff)
 	}
-	mails, err := j.Due(t.Context(), at, 10)
+	mails, err := j.Due(t.Context(), at)
 	wantMail := Mail{
 		ID: 1, Event: 2, Kind: "server.failure", Server: "pbx1", Incident: "INC-1", Recipient: "ops@example.com",
 		State: MailPending, Created: at.UTC(),

@@ -41,7 +41,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 		j.log = slog.New(slog.DiscardHandler)
 	}
 	if j.recipients == nil {
-		j.recipients = func() []string { return nil }
+		j.recipients = func(string) []Recipient { return nil }
 	}
 	defer func() {
 		if err != nil {

@@ -15,7 +15,24 @@ const (
 	MailDropped = "dropped" // left out because there were too many; counted in the next one
 )
 
-// Mail is one row of the outbox: one alert to one recipient, kept until it is sent or given up.
+// None is a least severity that no alert has.
+const None = "none"
+
+// Recipient is whom alerts may go to: a mail address, or the name of another way out.
+type Recipient struct {
+	To string
+	// Least is the least severity of what goes there by itself; empty: everything. Whatever it is, the alerts of an
+	// incident follow that went there before: who was told of a failure is told of its end.
+	Least string
+}
+
+// wants tells whether an alert of that severity goes there by itself. One without a severity goes everywhere.
+func (r Recipient) wants(severity string) bool {
+	rank := map[string]int{Info: 1, Warning: 2, Critical: 3, None: 4}
+	return severity == "" || rank[severity] >= rank[r.Least]
+}
+
+// Mail is one row of the outbox: one alert to one recipient, by whatever way, kept until it is sent or given up.
 type Mail struct {
 	ID         int64     `json:"id"`
 	Event      int64     `json:"event"` // the event's Seq
@@ -25,7 +42,7 @@ type Mail struct {
 	Recipient  string    `json:"recipient"`
 	MessageID  string    `json:"message_id"`
 	State      string    `json:"state"`  // one of the above
-	Answer     string    `json:"answer"` // the mail server's last answer, or why there was none
+	Answer     string    `json:"answer"` // the last answer of the other side, or why there was none
 	Attempts   int       `json:"attempts"`
 	Created    time.Time `json:"created"`
 	FirstTried time.Time `json:"first_tried"`
@@ -47,9 +64,12 @@ type MailQuery struct {
 const selectMail = `SELECT id, event, kind, server, incident, recipient, message_id, state, answer, attempts,
 	created, first_tried, next_try, done FROM outbox`
 
-// Due returns pending mails whose next try is not after now, the longest waiting first.
-func (j *Journal) Due(ctx context.Context, now time.Time, limit int) ([]Mail, error) {
-	mails, err := collect(ctx, j.reader, scanMail, selectMail+` WHERE state = 'pending' AND next_try <= ? ORDER BY next_try, id LIMIT ?`, nanos(now), limit)
+// Due returns of each recipient the pending mail that has waited longest, if its next try is not after now; the longest
+// waiting of them first. A recipient to whom a thousand mails wait hides nobody else's.
+func (j *Journal) Due(ctx context.Context, now time.Time) ([]Mail, error) {
+	mails, err := collect(ctx, j.reader, scanMail, selectMail+` WHERE id IN (SELECT id FROM
+		(SELECT id, row_number() OVER (PARTITION BY recipient ORDER BY next_try, id) AS n FROM outbox WHERE state = 'pending' AND next_try <= ?)
+		WHERE n = 1) ORDER BY next_try, id`, nanos(now))
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
@@ -95,7 +115,7 @@ func (j *Journal) NextTry(ctx context.Context, now time.Time) (time.Time, error)
 // FirstMail returns the number of the event that the incident's first mail is about, 0 when there was none.
 func (j *Journal) FirstMail(ctx context.Context, incident string) (int64, error) {
 	var event int64
-	err := j.reader.QueryRowContext(ctx, `SELECT coalesce(min(event), 0) FROM outbox WHERE incident = ? AND incident <> ''`, incident).Scan(&event)
+	err := j.reader.QueryRowContext(ctx, `SELECT coalesce(min(event), 0) FROM outbox WHERE incident <> '' AND incident = ?`, incident).Scan(&event)
 	if err != nil {
 		return 0, fmt.Errorf("read the outbox: %w", classify(err))
 	}
@@ -122,10 +142,11 @@ func (j *Journal) DroppedMails(ctx context.Context, server, recipient string) ([
 	return mails, nil
 }
 
-// RetryMails makes every waiting mail due at now, since what kept them may be over.
-func (j *Journal) RetryMails(ctx context.Context, now time.Time) error {
+// RetryMails makes every mail due at now that waits for a recipient of that pattern ("*" is everybody), since what kept
+// it may be over.
+func (j *Journal) RetryMails(ctx context.Context, now time.Time, pattern string) error {
 	err := j.write(ctx, func(tx *transaction) error {
-		_, err := tx.Exec(`UPDATE outbox SET next_try = ?1 WHERE state = 'pending' AND next_try > ?1`, nanos(now))
+		_, err := tx.Exec(`UPDATE outbox SET next_try = ?1 WHERE state = 'pending' AND next_try > ?1 AND recipient GLOB ?2`, nanos(now), pattern)
 		return err
 	})
 	if err != nil {

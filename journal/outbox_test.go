@@ -9,13 +9,15 @@ import (
 )
 
 func TestOutbox(t *testing.T) {
-	j := open(t, t.TempDir(), Options{Recipients: func() []string { return []string{"ops@example.com", "ops@example.com", "night@example.com"} }})
+	j := open(t, t.TempDir(), Options{Recipients: func(string) []Recipient {
+		return []Recipient{{To: "ops@example.com"}, {To: "ops@example.com"}, {To: "night@example.com"}}
+	}})
 	commit(t, j, Batch{Events: []Event{{Time: at}}, Alerts: []Alert{{Kind: "takeover.done", Server: "pbx1"}}})
 	n, oldest, err := j.Pending(t.Context())
 	if err != nil || n != 2 || !oldest.Equal(at) {
 		t.Fatalf("pending %d since %v, %v; want 2 since %v", n, oldest, err, at)
 	}
-	due, err := j.Due(t.Context(), at, 10)
+	due, err := j.Due(t.Context(), at)
 	if err != nil || len(due) != 2 {
 		t.Fatalf("due %v, %v; want 2", due, err)
 	}
@@ -27,10 +29,10 @@ func TestOutbox(t *testing.T) {
 	done := due[1]
 	done.State, done.Done, done.MessageID, done.Answer = MailSent, at.UTC(), "<1@standby>", "250 queued"
 	commit(t, j, Batch{Events: []Event{{Kind: "alert.sent"}}, Mails: []Mail{done}})
-	if due, err := j.Due(t.Context(), later.NextTry.Add(-1), 10); err != nil || len(due) != 0 {
+	if due, err := j.Due(t.Context(), later.NextTry.Add(-1)); err != nil || len(due) != 0 {
 		t.Errorf("due too early: %v, %v", due, err)
 	}
-	if due, err := j.Due(t.Context(), later.NextTry, 10); err != nil || len(due) != 1 {
+	if due, err := j.Due(t.Context(), later.NextTry); err != nil || len(due) != 1 {
 		t.Errorf("due in time: %v, %v", due, err)
 	}
 	if next, err := j.NextTry(t.Context(), at); err != nil || !next.Equal(later.NextTry) {
@@ -43,10 +45,10 @@ func TestOutbox(t *testing.T) {
 	if n, _, err := j.Pending(t.Context()); err != nil || n != 1 {
 		t.Errorf("pending %d, %v; want 1", n, err)
 	}
-	if err := j.RetryMails(t.Context(), at); err != nil {
+	if err := j.RetryMails(t.Context(), at, "*"); err != nil {
 		t.Fatal(err)
 	}
-	if due, err := j.Due(t.Context(), at, 10); err != nil || len(due) != 1 {
+	if due, err := j.Due(t.Context(), at); err != nil || len(due) != 1 {
 		t.Errorf("due after all: %v, %v", due, err)
 	}
 	if next, err := j.NextTry(t.Context(), at); err != nil || !next.IsZero() {
@@ -98,5 +100,92 @@ func TestTokens(t *testing.T) {
 	}
 	if _, err := j.TokenByHash(t.Context(), []byte{9}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("unknown token: %v, want ErrNotFound", err)
+	}
+}
+
+// Nobody is reminded of what still waits to be sent to them, and a reminder goes where its severity leads.
+func TestReminders(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Recipients: func(string) []Recipient {
+		return []Recipient{{To: "ops@example.com"}, {To: "webhook:chat", Least: Critical}, {To: "boss@example.com", Least: None}}
+	}})
+	say := func(severity string, reminder bool) {
+		t.Helper()
+		commit(t, j, Batch{
+			Events: []Event{{Kind: "x", Severity: severity}},
+			Alerts: []Alert{{Kind: "x", Incident: "A", Reminder: reminder}},
+		})
+	}
+	waiting := func() map[string]int {
+		t.Helper()
+		mails, err := j.Mails(t.Context(), MailQuery{State: MailPending})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := map[string]int{}
+		for _, m := range mails {
+			n[m.Recipient]++
+		}
+		return n
+	}
+	sent := func(to string) {
+		t.Helper()
+		mails, err := j.Mails(t.Context(), MailQuery{State: MailPending, Recipient: to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range mails {
+			m.State, m.Done = MailSent, at
+			if err := j.SaveMail(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	say(Warning, false)
+	say(Warning, true)
+	if diff := cmp.Diff(map[string]int{"ops@example.com": 1}, waiting()); diff != "" {
+		t.Errorf("the first one waits (-want +got)\n%s", diff)
+	}
+	sent("ops@example.com")
+	say(Critical, true)
+	say(Critical, true)
+	if diff := cmp.Diff(map[string]int{"ops@example.com": 1, "webhook:chat": 1}, waiting()); diff != "" {
+		t.Errorf("the way is free (-want +got)\n%s", diff)
+	}
+	sent("webhook:chat")
+	say(Info, true)
+	if diff := cmp.Diff(map[string]int{"ops@example.com": 1, "webhook:chat": 1}, waiting()); diff != "" {
+		t.Errorf("whoever was told is reminded (-want +got)\n%s", diff)
+	}
+}
+
+// Incidents are written with the events that make them, found by what is asked of them, and removed with the history.
+func TestIncidents(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	one := Incident{ID: "pbx-1", Server: "pbx", Opened: at.UTC(), Body: []byte(`{"id":"pbx-1"}`)}
+	two := Incident{ID: "crm-1", Server: "crm", Opened: at.Add(time.Minute).UTC(), Body: []byte(`{}`)}
+	commit(t, j, Batch{Incidents: []Incident{one, two}})
+	over := one
+	over.Ended, over.Body = at.Add(time.Hour).UTC(), []byte(`{"over":true}`)
+	commit(t, j, Batch{Incidents: []Incident{over}})
+	for _, tt := range []struct {
+		q    IncidentQuery
+		want []Incident
+	}{
+		{IncidentQuery{}, []Incident{two, over}},
+		{IncidentQuery{Open: true}, []Incident{two}},
+		{IncidentQuery{Server: "pbx"}, []Incident{over}},
+		{IncidentQuery{ID: "crm-1"}, []Incident{two}},
+		{IncidentQuery{Limit: 1}, []Incident{two}},
+	} {
+		got, err := j.Incidents(t.Context(), tt.q)
+		if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
+			t.Errorf("%+v: %v (-want +got)\n%s", tt.q, err, diff)
+		}
+	}
+	if err := j.prune(t.Context(), at.Add(eventAge+2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := j.Incidents(t.Context(), IncidentQuery{}); err != nil || len(got) != 1 || got[0].ID != "crm-1" {
+		t.Errorf("after 400 days: %+v, %v; want the one that goes on", got, err)
 	}
 }

@@ -99,6 +99,10 @@ func (j *Journal) prune(ctx context.Context, now time.Time) error {
 			"operations", `DELETE FROM operations WHERE id IN (SELECT id FROM operations WHERE open = 0 AND started < ?1 AND ended < ?1 LIMIT ?2)`,
 			[]any{nanos(now.Add(-eventAge)), pruneRows},
 		},
+		{
+			"incidents", `DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE ended > 0 AND opened < ?1 AND ended < ?1 LIMIT ?2)`,
+			[]any{nanos(now.Add(-eventAge)), pruneRows},
+		},
 	} {
 		if err := j.pruneRule(ctx, rule.query, rule.args); err != nil {
 			return fmt.Errorf("%s: %w", rule.what, err)

@@ -12,7 +12,7 @@ import (
 )
 
 func TestPrune(t *testing.T) {
-	j := open(t, t.TempDir(), Options{Recipients: func() []string { return []string{"ops@example.com"} }})
+	j := open(t, t.TempDir(), Options{Recipients: func(string) []Recipient { return []Recipient{{To: "ops@example.com"}} }})
 	now := time.Now()
 	old := now.Add(-eventAge - time.Minute)
 	var many []Event
@@ -63,7 +63,7 @@ func TestPrune(t *testing.T) {
 
 // Rows beyond the limit go, the oldest first; but not what a waiting mail is about.
 func TestPruneByNumber(t *testing.T) {
-	j := open(t, t.TempDir(), Options{Recipients: func() []string { return []string{"ops@example.com"} }})
+	j := open(t, t.TempDir(), Options{Recipients: func(string) []Recipient { return []Recipient{{To: "ops@example.com"}} }})
 	now := time.Now()
 	commit(t, j, Batch{Events: []Event{{Time: now}, {Time: now}, {Time: now}}, Alerts: []Alert{{Event: 1}}})
 	if _, err := j.writer.Exec(`UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'`, eventRows+10); err != nil {

@@ -105,6 +105,20 @@ CREATE TABLE copies (
 	PRIMARY KEY (server, catalog)
 ) WITHOUT ROWID;
 `,
+	`
+CREATE INDEX outbox_incident ON outbox (incident, recipient) WHERE incident <> '';
+`,
+	`
+CREATE TABLE incidents (
+	id     TEXT PRIMARY KEY,
+	server TEXT NOT NULL,
+	opened INTEGER NOT NULL,
+	ended  INTEGER NOT NULL,
+	body   TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX incidents_opened ON incidents (opened);
+CREATE INDEX incidents_open ON incidents (ended) WHERE ended = 0;
+`,
 }
 
 // checkedTables are examined completely at opening a journal of this version: what decides what the standby does next.
@@ -113,6 +127,9 @@ func checkedTables(version int64) []string {
 	tables := []string{"facts", "standby_values", "operations", "outbox", "events", "tokens"}
 	if version >= 2 {
 		tables = append(tables, "copies")
+	}
+	if version >= 4 {
+		tables = append(tables, "incidents")
 	}
 	return tables
 }

@@ -9,8 +9,8 @@ import (
 
 // statements are prepared once on the writer's connection, because preparing costs more than running.
 type statements struct {
-	addEvent, putFacts, dropFacts, putOperation, putCopy, putValue, addMail, saveMail, addBucket *sql.Stmt
-	all                                                                                          []*sql.Stmt
+	addEvent, putFacts, dropFacts, putOperation, putCopy, putValue, addMail, askMail, putIncident, saveMail, addBucket *sql.Stmt
+	all                                                                                                                []*sql.Stmt
 }
 
 // prepare prepares all statements or none.
@@ -32,6 +32,15 @@ func prepare(ctx context.Context, db *sql.DB) (*statements, error) {
 		// A second alert about one event, or a recipient named twice, is one mail. A next try of 0 is at once, whatever the clock says.
 		{&s.addMail, `INSERT INTO outbox (event, kind, server, incident, recipient, created, next_try) VALUES (?,?,?,?,?,?,0)
 			ON CONFLICT DO NOTHING`},
+		// Whoever was told of an incident is told how it goes on (?7 tells that they are told in any case), and is not
+		// reminded (?8 tells that it is a reminder) of what they have not got yet.
+		{&s.askMail, `INSERT INTO outbox (event, kind, server, incident, recipient, created, next_try)
+			SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0
+			WHERE (?7 OR EXISTS (SELECT 1 FROM outbox WHERE incident <> '' AND incident = ?4 AND recipient = ?5))
+			AND NOT (?8 AND EXISTS (SELECT 1 FROM outbox WHERE incident <> '' AND incident = ?4 AND recipient = ?5 AND state = 'pending'))
+			ON CONFLICT DO NOTHING`},
+		{&s.putIncident, `INSERT INTO incidents (id, server, opened, ended, body) VALUES (?,?,?,?,?)
+			ON CONFLICT DO UPDATE SET server = excluded.server, opened = excluded.opened, ended = excluded.ended, body = excluded.body`},
 		{&s.saveMail, `UPDATE outbox SET message_id = ?, state = ?, answer = ?, attempts = ?, first_tried = ?, next_try = ?, done = ? WHERE id = ?`},
 		{&s.addBucket, `INSERT INTO buckets (server, path, step, start, sent, lost, late, unknown, min_rtt, sum_rtt, max_rtt)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET

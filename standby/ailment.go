@@ -105,6 +105,7 @@ func (t *turn) watchTrees(v *server) {
 		t.keepTree(v, tree.Name, known)
 		e := told(what, v.config.Name)
 		e.Server, e.Reason, e.Actor = v.config.Name, reason, actor(automatic(filesActor))
+		e.Evidence = map[string]any{evidenceTree: tree.Name}
 		t.note(e, true)
 	}
 	if v.facts.Role == monitor.StandingBy {

@@ -26,7 +26,7 @@ func conclude(out *status.Snapshot) {
 	if m := out.Standby.Mail; !m.Configured {
 		add("warning", "", "no alerts are configured: nobody is told", "failoverd config check")
 	} else if !m.OK {
-		add("warning", "", fmt.Sprintf("%d alerts could not be sent yet: %s", m.Pending, m.Error), "failoverd test-alert")
+		add("warning", "", "alerts could not be sent: "+undelivered(m), "failoverd test-alert")
 	}
 	if e := out.Standby.Config.Error; e != "" {
 		add("warning", "", "the configuration file was rejected, the old one is in force: "+firstLine(e), "failoverd config check")

@@ -50,8 +50,10 @@ type Deps struct {
 	// Next is the schedule of announcements: how long to wait for the next one.
 	Next func(since time.Duration) time.Duration
 
-	// TestMail sends a test alert to one recipient and returns the dialogue.
-	TestMail func(ctx context.Context, to string) (transcript []string, likely string, err error)
+	// Recipients are all whom alerts can go to, as configured now: mail addresses, webhooks and commands.
+	Recipients func() []string
+	// TestAlert sends a test alert to one of them and returns the dialogue.
+	TestAlert func(ctx context.Context, to string) (transcript []string, likely string, err error)
 
 	// Loaded is told of a new configuration that is in force. It must not wait.
 	Loaded func(*config.Config)
@@ -67,6 +69,7 @@ type Journal interface {
 	Values(ctx context.Context) (map[string]string, error)
 	Copies(ctx context.Context) ([]journal.Copy, error)
 	Events(ctx context.Context, q journal.EventQuery) ([]journal.Event, error)
+	Incidents(ctx context.Context, q journal.IncidentQuery) ([]journal.Incident, error)
 	Operations(ctx context.Context, q journal.OperationQuery) ([]journal.Operation, error)
 	Operation(ctx context.Context, id string) (journal.Operation, error)
 	Pending(ctx context.Context) (n int, oldest time.Time, err error)

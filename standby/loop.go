@@ -96,6 +96,7 @@ func (s *Standby) turn(extra func(*turn)) {
 		extra(t)
 	}
 	t.consider()
+	t.overdue()
 	_ = t.commit(context.Background()) // written has said it
 	for _, look := range t.looks {
 		look()

@@ -310,9 +310,10 @@ func TestExplain(t *testing.T) {
 func TestTestAlert(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, primary("pbx", pbx)).start()
+		w.recipients = append(w.recipients, "webhook:chat")
 		w.set(func() { w.fail["mail op@example.com"] = errors.New("refused") })
 		got, err := w.s.TestAlert(t.Context(), by(""))
-		if err != nil || len(got) != 1 || got[0].OK || got[0].Error != "refused" {
+		if err != nil || len(got) != 2 || got[0].OK || got[0].Error != "refused" || !got[1].OK || got[1].Recipient != "webhook:chat" {
 			t.Errorf("%+v, %v", got, err)
 		}
 		w.pass(time.Second)
@@ -320,7 +321,7 @@ func TestTestAlert(t *testing.T) {
 			t.Errorf("alert.test %d times", n)
 		}
 		w.stopDaemon()
-		w.conf.Alerts.Email = nil
+		w.conf.Alerts.Email, w.recipients = nil, nil
 		w.start()
 		if _, err := w.s.TestAlert(t.Context(), by("")); code(err) != status.NotAvailable {
 			t.Errorf("without alerts: %v", err)

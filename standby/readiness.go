@@ -43,8 +43,15 @@ func (s *Standby) readiness(c *scene, v *sight, trees []status.Tree) status.Read
 	checks = append(checks, v.fileChecks(trees)...)
 	checks = append(checks, v.fitness(c.now)...)
 	checks = append(checks, v.drillCheck(c.now)...)
-	mail := c.standby.Mail.Configured
-	add("alerts", mail, "warning", orWord(fmt.Sprintf("mailed to %d recipients", c.recipients), mail, "nobody would be told"), "configured", "failoverd test-alert")
+	mail := c.standby.Mail
+	switch {
+	case !mail.Configured:
+		add("alerts", false, "warning", "nobody would be told", "configured", "failoverd config check")
+	case !mail.OK:
+		add("alerts", false, "warning", undelivered(mail), "delivered", "failoverd test-alert")
+	default:
+		add("alerts", true, "warning", fmt.Sprintf("to %d recipients", c.recipients), "delivered", "failoverd test-alert")
+	}
 	r := status.Readiness{Verdict: "ready", Checks: checks}
 	for _, check := range checks {
 		switch {
@@ -101,4 +108,13 @@ func orWord(word string, holds bool, other string) string {
 		return word
 	}
 	return other
+}
+
+// undelivered says what does not arrive.
+func undelivered(m status.Mail) string {
+	text := fmt.Sprintf("%d alerts wait", m.Pending)
+	if m.Error != "" {
+		text += "; " + m.Error
+	}
+	return text
 }

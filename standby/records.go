@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"failoverd/alerts/incident"
 	"failoverd/journal"
 	"failoverd/plan"
 	"failoverd/status"
@@ -93,11 +94,14 @@ func decode(op journal.Operation) (plan.Record, error) {
 	return r, nil
 }
 
-// rehearse encodes a record of nothing. What the encoder makes at its first use
+// rehearse encodes a record and an incident of nothing. What the encoder makes at its first use
 // takes a tenth of a millisecond, for which the users of a dead primary need not
 // wait.
 func rehearse() error {
 	_, err := encode(plan.Record{})
+	if err == nil {
+		_, err = keptIncident(incident.Incident{})
+	}
 	return err
 }
 

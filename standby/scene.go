@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"failoverd/alerts/incident"
 	"failoverd/config"
 	"failoverd/monitor"
 	"failoverd/monitor/probe"
@@ -32,6 +33,7 @@ type scene struct {
 	answering  [2]answering
 	dataDir    string
 	recipients int
+	incidents  map[string]incident.Incident
 }
 
 // answering is a server that answered, and when: the two that answered last are
@@ -74,9 +76,8 @@ func (s *Standby) scene(now time.Time, servers []*server, old scene) scene {
 		capacity: s.config.Standby.Capacity, settledAt: s.self.settledAt, unsettled: s.self.unsettled,
 		unchecked: s.witnessesOff(), dataDir: s.config.Standby.DataDir,
 	}
-	if e := s.config.Alerts.Email; e != nil {
-		out.recipients = len(e.To)
-	}
+	out.incidents = s.self.incidents
+	out.recipients = len(s.deps.Recipients())
 	for _, w := range s.witnesses {
 		out.witness = later(out.witness, w.lastAnswer)
 	}
@@ -146,7 +147,7 @@ func (s *Standby) ourselves(now time.Time) status.Standby {
 		StandingIn: []string{}, Waiting: []string{}, Witnesses: []status.Witness{},
 		Interface: status.Interface{Name: s.self.link, Up: up, MAC: mac, Gateway: gateway},
 		Journal:   status.Health{OK: s.self.unwritable == "", Error: s.self.unwritable},
-		Mail:      status.Mail{Configured: s.config.Alerts.Email != nil},
+		Mail:      status.Mail{Configured: s.config.Alerts.Anybody()},
 		Config:    s.reload.view(s.config),
 		LoopAge:   s.LoopAge().Seconds(),
 	}

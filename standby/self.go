@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"failoverd/alerts/incident"
 	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/monitor/probe"
@@ -27,6 +28,8 @@ type self struct {
 	intent     intent             // the last takeover that was about to begin
 	reported   string             // the local day of the last daily report
 	unready    map[string]unready // servers that could not be taken over; never changed, only replaced
+
+	incidents map[string]incident.Incident // that are open; never changed, only replaced
 }
 
 // revert puts back what was not written down. What was heard stays heard, and

@@ -100,7 +100,7 @@ func (s *Standby) Snapshot() status.Snapshot {
 		return old
 	}
 	return status.Snapshot{
-		GeneratedAt: time.Now(), Verdict: status.Attention, Servers: []status.Server{},
+		GeneratedAt: time.Now(), Verdict: status.Attention, Servers: []status.Server{}, Incidents: []status.Incident{},
 		Attention: []status.Notice{{Severity: "critical", Text: "the decision loop does not answer", Help: "systemctl status failoverd"}},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"failoverd/config"
+	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/monitor/probe"
 	"failoverd/replicate"
@@ -180,7 +181,7 @@ func sightOf(change func(*sight)) (*scene, *sight) {
 	change(v)
 	return &scene{
 		now: now, capacity: 1, recipients: 1, witness: now,
-		standby: status.Standby{Journal: status.Health{OK: true}, Mail: status.Mail{Configured: true}},
+		standby: status.Standby{Journal: status.Health{OK: true}, Mail: status.Mail{Configured: true, OK: true}},
 	}, v
 }
 
@@ -255,6 +256,7 @@ func TestReadiness(t *testing.T) {
 		"manual":           {func(_ *scene, v *sight) { v.policy.Automatic = false }, "automatic", "degraded"},
 		"not acknowledged": {func(c *scene, v *sight) { v.facts.LastTakeover = c.now }, "acknowledged", "degraded"},
 		"nobody to tell":   {func(c *scene, _ *sight) { c.standby.Mail.Configured = false }, "alerts", "degraded"},
+		"not delivered":    {func(c *scene, _ *sight) { c.standby.Mail.OK = false }, "alerts", "degraded"},
 		"files":            {func(_ *scene, v *sight) { v.config.Files, v.trees = make([]config.FileTree, 1), make([]trees.Tree, 1) }, "files ", "degraded"},
 	}
 	for name, test := range tests {
@@ -392,5 +394,37 @@ func BenchmarkOneFails(b *testing.B) {
 	w.s.self.up = true
 	for b.Loop() {
 		_ = monitor.Decide(w.s.situation(v, time.Now()))
+	}
+}
+
+// TestJudgeMails: each recipient is judged by the newest alert of which something is known, and nobody by those of others.
+func TestJudgeMails(t *testing.T) {
+	at := time.Date(2026, 3, 1, 3, 12, 0, 0, time.UTC)
+	mail := func(to, state string, attempts int) journal.Mail {
+		return journal.Mail{Recipient: to, State: state, Attempts: attempts, Done: at, Answer: state + " " + to}
+	}
+	const ops, chat, sms = "ops@example.com", "webhook:chat", "command:sms"
+	for name, test := range map[string]struct {
+		mails []journal.Mail // the newest first
+		ok    bool
+		err   string
+	}{
+		"nothing yet":             {nil, true, ""},
+		"all well":                {[]journal.Mail{mail(ops, "sent", 1), mail(chat, "sent", 1)}, true, ""},
+		"not tried yet":           {[]journal.Mail{mail(ops, "pending", 0)}, true, ""},
+		"tried in vain":           {[]journal.Mail{mail(ops, "pending", 2)}, false, "ops@example.com: pending ops@example.com"},
+		"one of two fails":        {[]journal.Mail{mail(ops, "sent", 1), mail(chat, "pending", 3)}, false, "webhook:chat: pending webhook:chat"},
+		"given up":                {[]journal.Mail{mail(ops, "sent", 1), mail(sms, "failed", 3)}, false, "command:sms: failed command:sms"},
+		"well again":              {[]journal.Mail{mail(chat, "sent", 1), mail(chat, "failed", 3)}, true, ""},
+		"the next one waits":      {[]journal.Mail{mail(chat, "pending", 0), mail(chat, "failed", 3)}, false, "webhook:chat: failed webhook:chat"},
+		"left out is no failure":  {[]journal.Mail{mail(chat, "dropped", 0), mail(chat, "sent", 1)}, true, ""},
+		"of nobody who is told":   {[]journal.Mail{mail("webhook:old", "failed", 9)}, true, ""},
+		"the newest failure says": {[]journal.Mail{mail(chat, "failed", 1), mail(sms, "failed", 1)}, false, "webhook:chat: failed webhook:chat"},
+	} {
+		m := status.Mail{OK: true}
+		judgeMails(&m, test.mails, []string{ops, chat, sms})
+		if m.OK != test.ok || m.Error != test.err {
+			t.Errorf("%s: ok %t, %q; want %t, %q", name, m.OK, m.Error, test.ok, test.err)
+		}
 	}
 }

@@ -88,6 +88,9 @@ func New(ctx context.Context, deps Deps) (*Standby, error) {
 	if err := s.recall(ctx); err != nil {
 		return nil, fmt.Errorf("read what the journal holds: %w", err)
 	}
+	if err := s.recallIncidents(ctx); err != nil {
+		return nil, fmt.Errorf("read what the journal holds: %w", err)
+	}
 	if err := s.recallCopies(ctx); err != nil {
 		return nil, fmt.Errorf("read what the journal holds: %w", err)
 	}

@@ -3,35 +3,42 @@ package standby
 import (
 	"context"
 	"fmt"
+	"strings"
+	"sync"
 
 	"failoverd/journal"
 	"failoverd/status"
 )
 
-// TestAlert sends a real mail to every recipient and shows the dialogue.
+// TestAlert sends a real alert to everybody, by every way out, and shows the dialogues. The mails go one after the other;
+// no other way waits for them, or for another one.
 func (s *Standby) TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error) {
-	to, err := consult(ctx, s, func(*turn) ([]string, error) {
-		if e := s.config.Alerts.Email; e != nil && len(e.To) > 0 {
-			return e.To, nil
-		}
+	to := s.deps.Recipients()
+	if len(to) == 0 {
 		return nil, &status.Refusal{
-			Code: status.NotAvailable, Detail: "no alerts.email is configured: nobody would be told of a failure",
+			Code: status.NotAvailable, Detail: "no alerts are configured: nobody would be told of a failure",
 			Try: "failoverd config check",
 		}
-	})
-	if err != nil {
-		return nil, err
 	}
-	results := make([]status.TestMail, 0, len(to))
+	results := make([]status.TestMail, len(to))
+	var tests sync.WaitGroup
+	var mails []int
+	for i, one := range to {
+		if strings.Contains(one, "@") {
+			mails = append(mails, i)
+			continue
+		}
+		tests.Go(func() { results[i] = s.tryOut(ctx, one) })
+	}
+	for _, i := range mails {
+		results[i] = s.tryOut(ctx, to[i])
+	}
+	tests.Wait()
 	failed := 0
-	for _, one := range to {
-		transcript, likely, err := s.deps.TestMail(ctx, one)
-		m := status.TestMail{OK: err == nil, Recipient: one, Transcript: nonNil(transcript), Likely: likely}
-		if err != nil {
-			m.Error = err.Error()
+	for _, r := range results {
+		if !r.OK {
 			failed++
 		}
-		results = append(results, m)
 	}
 	s.box.put(func(t *turn) {
 		e := journal.Event{
@@ -42,4 +49,14 @@ func (s *Standby) TestAlert(ctx context.Context, o status.Order) ([]status.TestM
 		t.again(func(t *turn) { t.note(e, false) })
 	})
 	return results, nil
+}
+
+// tryOut sends a test alert to one recipient.
+func (s *Standby) tryOut(ctx context.Context, to string) status.TestMail {
+	transcript, likely, err := s.deps.TestAlert(ctx, to)
+	m := status.TestMail{OK: err == nil, Recipient: to, Transcript: nonNil(transcript), Likely: likely}
+	if err != nil {
+		m.Error = err.Error()
+	}
+	return m
 }

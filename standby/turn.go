@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"failoverd/alerts/incident"
 	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/plan"
@@ -22,15 +23,16 @@ type turn struct {
 	s   *Standby
 	now time.Time
 
-	before   map[*server]former // the servers that changed, as they were
-	self     self               // what the standby knew about itself
-	batch    journal.Batch
-	acts     []func()      // carried out once the batch is durable
-	fails    []func(error) // carried out instead when it could not be written
-	looks    []func()      // carried out at the end in any case
-	aim      bool          // whom to ask has changed
-	rebooted bool          // recovery after a reboot of the host
-	order    status.Order  // of the operator whose order is being carried out
+	before    map[*server]former // the servers that changed, as they were
+	self      self               // what the standby knew about itself
+	batch     journal.Batch
+	incidents map[string]incident.Incident // that changed, as they are now
+	acts      []func()                     // carried out once the batch is durable
+	fails     []func(error)                // carried out instead when it could not be written
+	looks     []func()                     // carried out at the end in any case
+	aim       bool                         // whom to ask has changed
+	rebooted  bool                         // recovery after a reboot of the host
+	order     status.Order                 // of the operator whose order is being carried out
 }
 
 // former is what is put back when a turn could not be written down.
@@ -86,15 +88,26 @@ func (t *turn) remember(v *server) {
 	}
 }
 
-// note adds an event to the history, and a mail if it is an alert.
+// note adds an event to the history, and tells people if it is an alert.
 func (t *turn) note(e journal.Event, mail bool) {
+	if e.Time.IsZero() {
+		e.Time = t.now
+	}
+	if mail {
+		e = t.tell(e)
+	}
+	t.say(e, mail)
+}
+
+// say is note of what is no news of an incident itself.
+func (t *turn) say(e journal.Event, mail bool) {
 	if e.Time.IsZero() {
 		e.Time = t.now
 	}
 	t.batch.Events = append(t.batch.Events, e)
 	if mail {
 		t.batch.Alerts = append(t.batch.Alerts, journal.Alert{
-			Kind: e.Kind, Server: e.Server, Incident: e.Incident, Event: len(t.batch.Events) - 1,
+			Kind: e.Kind, Server: e.Server, Incident: e.Incident, Event: len(t.batch.Events) - 1, Reminder: e.Kind == kindReminder,
 		})
 	}
 }
@@ -135,8 +148,15 @@ func (t *turn) commit(ctx context.Context) error {
 		}
 		t.batch.Facts[v.config.Name] = body
 	}
+	for _, i := range t.incidents {
+		kept, err := keptIncident(i)
+		if err != nil {
+			return t.revert(err)
+		}
+		t.batch.Incidents = append(t.batch.Incidents, kept)
+	}
 	var events []journal.Event
-	if len(t.batch.Events)+len(t.batch.Facts)+len(t.batch.Operations)+len(t.batch.Values) > 0 {
+	if len(t.batch.Incidents)+len(t.batch.Events)+len(t.batch.Facts)+len(t.batch.Operations)+len(t.batch.Values) > 0 {
 		t.clearIntent()
 		var err error
 		events, err = t.s.deps.Journal.Commit(ctx, t.batch)

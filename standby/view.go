@@ -14,9 +14,12 @@ import (
 
 // view makes the snapshot of a scene.
 func (s *Standby) view(c scene) status.Snapshot {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c.standby.Mail = s.mail(ctx, c.standby.Mail.Configured)
 	out := status.Snapshot{
 		GeneratedAt: c.now, Seq: c.seq, Standby: c.standby,
-		Servers: make([]status.Server, 0, len(c.servers)), Attention: []status.Notice{},
+		Servers: make([]status.Server, 0, len(c.servers)), Attention: []status.Notice{}, Incidents: incidentViews(c.incidents),
 	}
 	var waiting []*sight
 	for i := range c.servers {
@@ -38,9 +41,6 @@ func (s *Standby) view(c scene) status.Snapshot {
 	for _, v := range waiting {
 		out.Standby.Waiting = append(out.Standby.Waiting, v.config.Name)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	out.Standby.Mail = s.mail(ctx, out.Standby.Mail.Configured)
 	conclude(&out)
 	return out
 }
@@ -132,21 +132,37 @@ func (s *Standby) mail(ctx context.Context, configured bool) status.Mail {
 		m.Oldest = &oldest
 		m.OK = time.Since(oldest) < time.Minute
 	}
-	mails, err := s.deps.Journal.Mails(ctx, journal.MailQuery{Limit: 20})
+	mails, err := s.deps.Journal.Mails(ctx, journal.MailQuery{Limit: recentMails})
 	if err != nil {
 		m.OK, m.Error = false, err.Error()
 		return m
 	}
+	judgeMails(&m, mails, s.deps.Recipients())
+	return m
+}
+
+// recentMails is how far the look at the outbox goes back.
+const recentMails = 50
+
+// judgeMails tells by the last mails, the newest first, whether everybody gets what goes to them. Each recipient is judged by
+// the newest mail of which something is known: that another one gets theirs is no comfort.
+func judgeMails(m *status.Mail, mails []journal.Mail, recipients []string) {
+	judged := map[string]bool{}
 	for _, one := range mails {
-		switch {
-		case one.State == "sent" && (m.LastSent == nil || one.Done.After(*m.LastSent)):
+		known := one.State == journal.MailSent || one.State == journal.MailFailed || one.State == journal.MailPending && one.Attempts > 0
+		if one.State == journal.MailSent && (m.LastSent == nil || one.Done.After(*m.LastSent)) {
 			at := one.Done
 			m.LastSent = &at
-		case one.State == "failed" && m.Error == "" && m.LastSent == nil:
-			m.OK, m.Error = false, fmt.Sprintf("%s: %s", one.Recipient, one.Answer)
-		case one.State == "pending" && one.Attempts > 0 && m.Error == "":
-			m.OK, m.Error = false, fmt.Sprintf("%s: %s", one.Recipient, one.Answer)
+		}
+		if !known || judged[one.Recipient] || !slices.Contains(recipients, one.Recipient) {
+			continue
+		}
+		judged[one.Recipient] = true
+		if one.State != journal.MailSent {
+			m.OK = false
+			if m.Error == "" {
+				m.Error = fmt.Sprintf("%s: %s", one.Recipient, one.Answer)
+			}
 		}
 	}
-	return m
 }

@@ -68,6 +68,8 @@ type world struct {
 	engine *replicatetest.Engine // every database server
 	trees  *groves
 
+	recipients []string
+
 	memory *disk
 	pinger *pinger
 	s      *Standby
@@ -87,7 +89,7 @@ func newWorld(t testing.TB, servers ...config.Server) *world {
 		t: t, dir: t.TempDir(), alive: map[netip.Addr]bool{gateway: true}, wire: map[netip.Addr]string{},
 		held: map[netip.Addr]string{}, foreign: map[netip.Addr]bool{}, changed: make(chan struct{}),
 		links:  map[string]netstate.Link{"eth0": {Index: 2, Name: "eth0", Up: true, Carrier: true, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}}},
-		engine: replicatetest.New(), trees: newGroves(), running: map[string]bool{}, fail: map[string]error{}, gate: map[string]chan struct{}{}, bootID: "boot-1", verified: "verified", gateway: gateway,
+		engine: replicatetest.New(), trees: newGroves(), running: map[string]bool{}, recipients: []string{"op@example.com"}, fail: map[string]error{}, gate: map[string]chan struct{}{}, bootID: "boot-1", verified: "verified", gateway: gateway,
 	}
 	w.conf = &config.Config{
 		File: "failoverd.yaml",
@@ -254,8 +256,9 @@ func (w *world) deps() Deps {
 			}}
 		},
 		Trees: w.trees, Application: distantOf(w),
-		Next: address.Announcements,
-		TestMail: func(_ context.Context, to string) ([]string, string, error) {
+		Next:       address.Announcements,
+		Recipients: func() []string { return w.recipients },
+		TestAlert: func(_ context.Context, to string) ([]string, string, error) {
 			return []string{"250 ok"}, "", w.fail["mail "+to]
 		},
 		Loaded:  func(*config.Config) { w.did("loaded") },
@@ -267,7 +270,7 @@ func (w *world) deps() Deps {
 func (w *world) open() error {
 	if w.memory == nil {
 		j, err := journal.Open(context.Background(), filepath.Join(w.dir, "journal"), journal.Options{
-			Log: slog.New(slog.DiscardHandler), Recipients: func() []string { return []string{"op@example.com"} },
+			Log: slog.New(slog.DiscardHandler), Recipients: func(string) []journal.Recipient { return []journal.Recipient{{To: "op@example.com"}} },
 		})
 		if err != nil {
 			return err

@@ -108,8 +108,8 @@ type Uncopied struct {
 // TestMail is what came of a test alert.
 type TestMail struct {
 	OK         bool     `json:"ok"`
-	Recipient  string   `json:"recipient"`
-	Transcript []string `json:"transcript" doc:"The SMTP dialogue, secrets masked"`
+	Recipient  string   `json:"recipient" doc:"A mail address, webhook:NAME or command:NAME"`
+	Transcript []string `json:"transcript" doc:"What both sides said, secrets masked"`
 	Error      string   `json:"error"`
 	Likely     string   `json:"likely_cause" doc:"In words, empty if it worked"`
 }

@@ -20,6 +20,8 @@ type Snapshot struct {
 	Standby     Standby   `json:"standby"`
 	Servers     []Server  `json:"servers"`
 	Attention   []Notice  `json:"attention" doc:"What needs a person, most urgent first, with the command that helps"`
+
+	Incidents []Incident `json:"incidents" doc:"What people were told of and is not over, the newest first"`
 }
 
 // Standby is the host that failoverd runs on.

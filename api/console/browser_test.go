@@ -92,7 +92,7 @@ func open(t *testing.T, s screen, role string) *console {
 		t.Skip("chromium is not there")
 	}
 	dir := t.TempDir()
-	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal"), journal.Options{Recipients: func() []string { return nil }})
+	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal"), journal.Options{Recipients: func(string) []journal.Recipient { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,13 +17,14 @@ import (
 // bare is a daemon that leaves out all that it can: lists are null.
 func bare() *fakeDaemon {
 	return &fakeDaemon{
-		stream:   make(chan journal.Event),
-		snapshot: status.Snapshot{Verdict: status.AllReady, Servers: []status.Server{{Name: "DEMOSERVER"}}},
-		events:   []journal.Event{{Seq: 1}},
-		records:  []plan.Record{{ID: "op-1", State: plan.Succeeded}},
-		mails:    []status.TestMail{{OK: true}},
-		tokens:   []api.Token{{ID: "grafana"}},
-		agents:   []status.Agent{{}},
+		stream:    make(chan journal.Event),
+		snapshot:  status.Snapshot{Verdict: status.AllReady, Servers: []status.Server{{Name: "DEMOSERVER"}}},
+		events:    []journal.Event{{Seq: 1}},
+		records:   []plan.Record{{ID: "op-1", State: plan.Succeeded}},
+		mails:     []status.TestMail{{OK: true}},
+		tokens:    []api.Token{{ID: "grafana"}},
+		agents:    []status.Agent{{}},
+		incidents: []status.Incident{{ID: "inc-1"}},
 	}
 }
 
@@ -34,7 +35,7 @@ func TestJSONKeys(t *testing.T) {
 		"status", "check", "show DEMOSERVER", "explain DEMOSERVER", "events", "audit", "operations", "operation watch op-1", "operation cancel op-1",
 		"failover DEMOSERVER --dry-run", "failover DEMOSERVER --yes", "failover DEMOSERVER --yes --no-wait", "release DEMOSERVER --yes",
 		"replicate from-live DEMOSERVER --yes --no-wait", "replicate to-live DEMOSERVER --dry-run",
-		"suspend DEMOSERVER --reason x", "resume DEMOSERVER", "stop DEMOSERVER", "test-alert", "reload",
+		"suspend DEMOSERVER --reason x", "resume DEMOSERVER", "stop DEMOSERVER", "test-alert", "incidents", "ack inc-1", "reload",
 		"agents", "discover 192.168.11.1", "agent config check testdata/agent.yaml", "agent config check testdata/agent-bad.yaml", "token list", "token create grafana --role viewer", "token revoke grafana", "version",
 		"config check --elsewhere testdata/good.yaml", "config check testdata/bad.yaml",
 	} {

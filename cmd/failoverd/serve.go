@@ -128,7 +128,8 @@ func (d service) run(ctx context.Context) (err error) {
 
 	metrics := api.NewMetrics(versionOf().Version)
 	w.metrics = metrics
-	outbox := alerts.NewOutbox(w.journal, sender(c), w.composer(c), log.With("component", "alerts"))
+	w.heart = alerts.NewHeartbeat(heartbeat(c), w.well, metrics.ObserveHeartbeat, w.journal, log.With("component", "heartbeat"))
+	outbox := alerts.NewOutbox(w.journal, sender(ways(c)), w.composer(c), log.With("component", "alerts"))
 	s, err := standby.New(ctx, w.deps(d.file, d.memory(w.journal), outbox))
 	if err != nil {
 		return err
@@ -158,6 +159,14 @@ func (d service) run(ctx context.Context) (err error) {
 	g.Go(func() error { return w.net.Run(others) })
 	g.Go(func() error { return w.journal.Run(others) })
 	g.Go(func() error { return outbox.Run(others) })
+	g.Go(func() error {
+		select {
+		case <-s.Ready(): // before, nothing is watched
+			return w.heart.Run(others)
+		case <-others.Done():
+			return nil
+		}
+	})
 	g.Go(func() error { return server.Run(others, listeners...) })
 	g.Go(func() error { return reloads(others, s, log) })
 	g.Go(func() error { return notify(others, s, log) })

@@ -60,7 +60,7 @@ func quietDay() *fakeDaemon {
 		stream: make(chan journal.Event),
 		snapshot: status.Snapshot{
 			GeneratedAt: noon, Seq: 42, Verdict: status.AllReady, Standby: quietStandby(),
-			Servers: []status.Server{healthy("DEMOSERVER", "192.168.11.1")}, Attention: []status.Notice{},
+			Servers: []status.Server{healthy("DEMOSERVER", "192.168.11.1")}, Attention: []status.Notice{}, Incidents: []status.Incident{},
 		},
 		preview: status.Preview{
 			Kind: "takeover", Server: "DEMOSERVER", At: noon,
@@ -147,6 +147,12 @@ func badNight() *fakeDaemon {
 	d.records = []plan.Record{takeoverIn(plan.Running), takeoverIn(plan.Undone), takeoverIn(plan.Succeeded)}
 	d.mails = []status.TestMail{{Recipient: "support@example.com", Transcript: []string{"> EHLO standby-1", "< 535 no"}, Error: "535 no", Likely: "the password is wrong"}}
 	d.reloaded = status.Reloaded{Changed: []string{"servers[CRM].priority"}, NeedsRestart: []string{"api.listen"}, Notices: []string{"files: not available in this version"}}
+	d.incidents = []status.Incident{
+		{ID: "inc-2", Server: "CRM", Kind: "server.failure", Severity: "critical", Title: "CRM has failed", Latest: "CRM is not taken over", Opened: at(3, 12, 0), Told: at(3, 42, 0), Reminders: 1, Escalated: ptr(at(3, 32, 0))},
+		{ID: "inc-1", Server: "PBX", Kind: "server.warning", Severity: "critical", Title: "PBX does not answer\x1b[2J", Latest: "the standby stands in for PBX", Opened: at(3, 11, 40), Told: at(3, 12, 4), Taken: &status.Acknowledged{By: "alice", Reason: "on my way", At: at(3, 20, 0)}},
+		{ID: "inc-0", Server: "SHOP", Kind: "files.late", Severity: "warning", Title: "SHOP: the copy of a tree of files is out of date", Opened: at(1, 0, 0), Told: at(1, 0, 0), Ended: ptr(at(1, 20, 0))},
+	}
+	s.Incidents = d.incidents[:2]
 	d.found = pbxFound()
 	d.agents = []status.Agent{
 		{

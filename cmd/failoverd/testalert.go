@@ -20,10 +20,11 @@ func (p *program) testAlertCommand() *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use:   "test-alert",
-		Short: "Send a real mail to every recipient and show the dialogue",
+		Short: "Send a real alert to every recipient and show the dialogues",
 		Long: `Has the daemon send a test alert to every configured recipient, the way that it
-sends alerts, and shows the dialogue with the mail server. Passwords are masked.
-Exit code 1 if a mail was not accepted, with the likely cause in words.`,
+sends alerts: by mail, to the webhooks and to the commands. Shows what both sides
+said. Secrets are masked. Exit code 1 if an alert was not accepted, with the
+likely cause in words.`,
 		Example: `  failoverd test-alert`,
 		Args:    names("", 0, 0),
 	}
@@ -49,9 +50,9 @@ Exit code 1 if a mail was not accepted, with the likely cause in words.`,
 		}
 		switch {
 		case len(mails) == 0:
-			return &failure{code: codeFailed, detail: "there is nobody to mail to", try: "set alerts.email in the configuration, then failoverd reload"}
+			return &failure{code: codeFailed, detail: "there is nobody to tell", try: "set alerts in the configuration, then failoverd reload"}
 		case failed:
-			return &failure{code: codeFailed, detail: "not every mail was accepted"}
+			return &failure{code: codeFailed, detail: "not every alert was accepted"}
 		}
 		return nil
 	})
@@ -64,7 +65,7 @@ func (p *program) writeTestMail(m status.TestMail) {
 		line(p.out, "  %s", l)
 	}
 	if m.OK {
-		line(p.out, "%s: accepted by the mail server. Look whether it arrives.", m.Recipient)
+		line(p.out, "%s: accepted. Look whether it arrives.", m.Recipient)
 		return
 	}
 	line(p.out, "%s: FAILED: %s", m.Recipient, m.Error)

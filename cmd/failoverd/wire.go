@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"failoverd/alerts"
+	"failoverd/api"
 	"failoverd/config"
 	"failoverd/internal/netstate"
 	"failoverd/journal"
@@ -34,6 +37,7 @@ type world struct {
 	net     *netstate.Watcher
 	metrics standby.Metrics
 	link    link
+	heart   *alerts.Heartbeat
 	log     *slog.Logger
 	current atomic.Pointer[config.Config] // in force
 	standby atomic.Pointer[standby.Standby]
@@ -60,14 +64,22 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		Verify:   w.verify,
 		StandIn:  w.standIn,
 		Catalogs: w.catalogs, Application: w.application,
-		Fence:    w.fence,
-		Rehearse: w.rehearse,
-		Trees:    trees.NewSet(w.link, w.log.With("component", "files")),
-		Next:     address.Announcements,
-		TestMail: w.testMail,
+		Fence:     w.fence,
+		Rehearse:  w.rehearse,
+		Trees:     trees.NewSet(w.link, w.log.With("component", "files")),
+		Next:      address.Announcements,
+		TestAlert: w.testAlert,
+		Recipients: func() []string {
+			var list []string
+			for _, r := range w.recipients("") {
+				list = append(list, r.To)
+			}
+			return list
+		},
 		Loaded: func(c *config.Config) {
 			w.current.Store(c)
-			outbox.Use(sender(c), w.composer(c))
+			outbox.Use(sender(ways(c)), w.composer(c))
+			w.heart.Use(heartbeat(c))
 		},
 		Metrics: w.metrics,
 	}
@@ -216,23 +228,52 @@ func (w *world) rehearse(c config.Server) replicate.Check {
 	}
 }
 
-// smtp is the mail server of a configuration, nil if there is none.
-func smtp(c *config.Config) *alerts.SMTP {
-	e := c.Alerts.Email
-	if e == nil {
-		return nil
+// ways are the ways out for alerts that a configuration names.
+func ways(c *config.Config) alerts.Ways {
+	out := alerts.Ways{Channels: map[string]alerts.Way{}}
+	if e := c.Alerts.Email; e != nil {
+		out.Mail = alerts.NewSMTP(alerts.SMTPConfig{
+			Host: e.Host, Port: e.Port, ServerName: e.ServerName, TLS: e.TLS, CAFile: e.CAFile, Username: e.Username, Password: e.Password.Reveal,
+		})
 	}
-	return alerts.NewSMTP(alerts.SMTPConfig{
-		Host: e.Host, Port: e.Port, ServerName: e.ServerName, TLS: e.TLS, CAFile: e.CAFile, Username: e.Username, Password: e.Password.Reveal,
-	})
+	for _, h := range c.Alerts.Webhooks {
+		out.Channels[alerts.WebhookNamed(h.Name)] = alerts.NewWebhook(alerts.WebhookConfig{
+			URL: h.URL, CAFile: h.CAFile, Secret: h.Secret.Reveal, Timeout: h.Timeout, Agent: "failoverd/" + versionOf().Version,
+		})
+	}
+	for _, a := range c.Alerts.Commands {
+		out.Channels[alerts.CommandNamed(a.Name)] = alerts.NewCommand(alerts.CommandConfig{Args: a.Command, Timeout: a.Timeout})
+	}
+	return out
 }
 
-// sender is the way out for alerts, nil if there is none.
-func sender(c *config.Config) alerts.Sender {
-	if s := smtp(c); s != nil {
-		return s
+// heartbeat is what is asked while failoverd is well, nil for nothing.
+func heartbeat(c *config.Config) *alerts.HeartbeatConfig {
+	h := c.Alerts.Heartbeat
+	if h == nil {
+		return nil
+	}
+	return &alerts.HeartbeatConfig{URL: h.URL, Method: h.Method, Every: h.Every, Timeout: h.Timeout, CAFile: h.CAFile, Agent: "failoverd/" + versionOf().Version}
+}
+
+// well says why the heartbeat is held back: the servers are not watched.
+func (w *world) well() error {
+	s := w.standby.Load()
+	if s == nil {
+		return errors.New("failoverd has not started")
+	}
+	if age := s.LoopAge(); age > api.LoopLimit {
+		return fmt.Errorf("the decision loop has not run for %s", age.Round(time.Second))
 	}
 	return nil
+}
+
+// sender is how alerts go out, nil if there is no way.
+func sender(w alerts.Ways) alerts.Sender {
+	if w.Empty() {
+		return nil
+	}
+	return w
 }
 
 // composer is what mails need beside the journal.
@@ -260,20 +301,57 @@ func (w *world) unprotected() []alerts.Unprotected {
 }
 
 // recipients is whom alerts go to, as configured now.
-func (w *world) recipients() []string {
-	if e := w.current.Load().Alerts.Email; e != nil {
-		return e.To
+func (w *world) recipients(kind string) []journal.Recipient {
+	var list []journal.Recipient
+	c := w.current.Load().Alerts
+	if c.Email != nil {
+		for _, to := range c.Email.To {
+			list = append(list, journal.Recipient{To: to, Least: c.Email.Severity})
+		}
 	}
-	return nil
+	for _, h := range c.Webhooks {
+		list = append(list, journal.Recipient{To: alerts.WebhookNamed(h.Name), Least: h.Severity})
+	}
+	for _, a := range c.Commands {
+		list = append(list, journal.Recipient{To: alerts.CommandNamed(a.Name), Least: a.Severity})
+	}
+	if c.Escalation == nil {
+		return list
+	}
+	for _, to := range c.Escalation.To {
+		escalated := journal.Recipient{To: recipientNamed(c, to), Least: journal.None}
+		if kind == "incident.escalated" {
+			escalated.Least = "" // This one is for them.
+		}
+		i := slices.IndexFunc(list, func(r journal.Recipient) bool { return strings.EqualFold(r.To, escalated.To) })
+		switch {
+		case i < 0:
+			list = append(list, escalated)
+		case escalated.Least == "":
+			list[i].Least = ""
+		}
+	}
+	return list
 }
 
-// testMail sends one real mail and returns the dialogue.
-func (w *world) testMail(ctx context.Context, to string) (transcript []string, likely string, err error) {
-	c := w.current.Load()
-	out := smtp(c)
-	if out == nil {
-		return nil, "", errors.New("no alerts.email is configured")
+// recipientNamed is what somebody means who writes a mail address, or the name of a webhook or a command.
+func recipientNamed(c config.Alerts, name string) string {
+	for _, h := range c.Webhooks {
+		if strings.EqualFold(h.Name, name) {
+			return alerts.WebhookNamed(h.Name)
+		}
 	}
+	for _, a := range c.Commands {
+		if strings.EqualFold(a.Name, name) {
+			return alerts.CommandNamed(a.Name)
+		}
+	}
+	return name
+}
+
+// testAlert sends one real alert and returns the dialogue.
+func (w *world) testAlert(ctx context.Context, to string) (transcript []string, likely string, err error) {
+	c := w.current.Load()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	story := w.composer(c).Story(journal.Event{
@@ -281,11 +359,10 @@ func (w *world) testMail(ctx context.Context, to string) (transcript []string, l
 		Reason: "somebody ran failoverd test-alert", Actor: journal.Actor{Kind: "system", Name: "failoverd"},
 	})
 	story.Mail.Recipient, story.Now = to, time.Now()
-	transcript, err = out.Dialogue(ctx, alerts.Compose(story))
+	transcript, err = ways(c).Dialogue(ctx, alerts.Compose(story))
 	if n := len(transcript); err != nil && n > 0 {
-		likely = strings.TrimPrefix(transcript[n-1], "likely cause: ")
-		if likely == transcript[n-1] {
-			likely = ""
+		if cause, known := strings.CutPrefix(transcript[n-1], "*: likely cause: "); known {
+			likely, transcript = cause, transcript[:n-1]
 		}
 	}
 	return transcript, likely, err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -42,6 +43,7 @@ type fakeDaemon struct {
 	records     []plan.Record      // what an operation is, one question after the other; the last one stays
 	asked       int                // questions about the operation so far
 	mails       []status.TestMail
+	incidents   []status.Incident
 	reloaded    status.Reloaded
 	tokens      []api.Token
 	agents      []status.Agent
@@ -143,6 +145,21 @@ func (d *fakeDaemon) handler() http.Handler {
 	get("/servers/{name}/files/{tree}/set-aside", func(*http.Request) any { return d.aside })
 	post("/servers/{name}/files/{tree}/restore", func(*http.Request) (int, any) { return 200, d.snapshot.Servers[0] })
 	post("/reload", func(*http.Request) (int, any) { return 200, d.reloaded })
+	get("/incidents", func(r *http.Request) any {
+		return api.IncidentList{Incidents: slices.DeleteFunc(slices.Clone(d.incidents), func(i status.Incident) bool {
+			return r.URL.Query().Get("open") == "true" && i.Ended != nil
+		})}
+	})
+	mux.HandleFunc("POST "+api.Base+"/incidents/{id}/acknowledge", func(w http.ResponseWriter, r *http.Request) {
+		for _, i := range d.incidents {
+			if i.ID == r.PathValue("id") {
+				i.Taken = &status.Acknowledged{By: "alice", Reason: "on my way", At: at(3, 20, 0)}
+				reply(w, http.StatusOK, i)
+				return
+			}
+		}
+		refuse(w, &api.Problem{Status: 404, Code: status.NotFound, Title: "Not Found", Detail: "there is no incident " + r.PathValue("id")})
+	})
 	post("/test-alert", func(*http.Request) (int, any) { return 200, api.TestAlertResult{Mails: d.mails} })
 	get("/tokens", func(*http.Request) any { return api.TokenList{Tokens: d.tokens} })
 	post("/tokens", func(*http.Request) (int, any) {

@@ -39,6 +39,7 @@ func rules() []rule {
 
 		{folder: "config", others: true},
 		{folder: "journal", others: true},
+		{folder: "alerts/incident"},
 		{folder: "alerts", ours: []string{"journal"}, others: true},
 		{folder: "takeover", ours: []string{"plan", "monitor", "internal/atomicfile", "internal/netstate"}, others: true},
 		// The agent's configuration, what it finds and hands out, and the copying of files know little of the rest of the house.

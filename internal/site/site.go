@@ -60,6 +60,7 @@ type Options struct {
 	PBXTakeover, PBX string
 	CRMTakeover, CRM string
 	Standby_         string // further lines of the standby section
+	Alerts           string // further lines of the alerts section
 }
 
 // New builds the site in a world. The daemon does not run yet.
@@ -140,6 +141,8 @@ alerts:
     tls: none
     from: failover@example.com
     to: [operator@example.com]
+{{- range .AlertLines}}
+  {{.}}{{end}}
 api:
   socket: {{.Socket}}
   listen: {{.Standby}}:8443
@@ -183,7 +186,7 @@ func (s *Site) Configure(o Options) error {
 	values := map[string]any{
 		"Data": s.DataDir(), "Socket": s.Socket(), "Settle": o.Settle, "Mail": MailAddress, "Standby": StandbyAddress,
 		"Interval": interval, "Timeout": interval * 9 / 10, "Warn": fail - 1, "Fail": fail, "FailReboot": 2 * fail,
-		"StandbyLines": lines(o.Standby_),
+		"StandbyLines": lines(o.Standby_), "AlertLines": lines(o.Alerts),
 	}
 	servers := []serverValues{
 		{Name: "pbx", Address: PBXAddress, Priority: 20, Lines: lines(o.PBX), TakeoverLines: lines(o.PBXTakeover), Port: ServicePort},

@@ -10,7 +10,7 @@ import { result } from "./words.js";
 
 const slow = 125_000; // databases are asked what is newer
 
-export function Dialog({ action, name, operation }) {
+export function Dialog({ action, name, operation, incident }) {
   const order = orders[action];
   const box = useRef(null);
   const sending = useRef(false);
@@ -42,7 +42,7 @@ export function Dialog({ action, name, operation }) {
   const checks = facts?.preview?.checks.filter((c) => c.result === "critical") ?? [];
   const words = [...new Set(checks.map((c) => c.accept).filter(Boolean))];
   const hopeless = checks.filter((c) => !c.accept);
-  const about = facts && order.about({ server: facts.server, preview: facts.preview, operation, standby: state.snapshot.standby.name, snapshot: state.snapshot, until: given.until });
+  const about = facts && order.about({ server: facts.server, preview: facts.preview, operation, incident, standby: state.snapshot.standby.name, snapshot: state.snapshot, until: given.until });
   const missing = !facts ? "the standby is being asked"
     : state.staleSince ? "no connection"
     : hopeless.length ? `${hopeless[0].name} cannot be overridden`
@@ -55,7 +55,7 @@ export function Dialog({ action, name, operation }) {
     work(true);
     tell(null);
     try {
-      const answer = await order.send({ name, operation, given, etag: facts.etag, patience: slow });
+      const answer = await order.send({ name, operation, incident, given, etag: facts.etag, patience: slow });
       poll(0);
       if (order.outcome) {
         end(order.outcome(answer.body));

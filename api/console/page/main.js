@@ -2,7 +2,7 @@
 import { html, render, useState, useEffect } from "./vendor/htm-preact.js";
 import { start, state, subscribe } from "./store.js";
 import { SignIn } from "./signin.js";
-import { Header, Banner, Answers } from "./top.js";
+import { Header, Banner, Answers, Incidents } from "./top.js";
 import { ServerList } from "./list.js";
 import { Details } from "./details.js";
 import { Log } from "./log.js";
@@ -43,6 +43,7 @@ function Content() {
   const selected = servers.find((s) => s.name === at.name) ?? servers[0];
   return html`
     <${Answers} />
+    <${Incidents} />
     <div class="columns">
       <${ServerList} selected=${selected} chosen=${Boolean(at.name)} />
       ${selected && html`<${Details} key=${selected.name} server=${selected} />`}

@@ -133,11 +133,19 @@ export const orders = {
     },
     send: ({ operation, given, patience }) => request("POST", `${operationPath(operation.id)}/cancel`, { body: remark(given), patience }),
   },
+  acknowledge: {
+    word: () => "Take care of it", reason: true,
+    about: ({ incident }) => ({
+      question: `Take care of "${incident.title}"?`,
+      effect: "Nobody is reminded of it any more, and it is not escalated, unless it gets worse. Whoever was told of it is told that you take care.", risks: [],
+    }),
+    send: ({ incident, given, patience }) => request("POST", `/incidents/${encodeURIComponent(incident.id)}/acknowledge`, { body: remark(given), patience }),
+  },
   "test-alert": {
     word: () => "Send a test alert", reason: true,
-    about: () => ({ question: "Send a test alert?", effect: "A real mail goes to every recipient. It may take as long as the mail server does.", risks: [] }),
+    about: () => ({ question: "Send a test alert?", effect: "A real alert goes to everybody, by every way out. It may take as long as the slowest of them does.", risks: [] }),
     send: ({ given, patience }) => request("POST", "/test-alert", { body: remark(given), patience }),
-    outcome: (body) => html`<ul class="mails">${body.mails.map((m) => html`<li><b>${m.recipient}</b>: ${m.ok ? "the mail server took it." : `not sent: ${m.error}. ${m.likely_cause}`}
+    outcome: (body) => html`<ul class="mails">${body.mails.map((m) => html`<li><b>${m.recipient}</b>: ${m.ok ? "accepted." : `not sent: ${m.error}. ${m.likely_cause}`}
       <details class="fold" open=${!m.ok}><summary>What was said</summary><pre tabindex="0">${m.transcript.join("\n")}</pre></details></li>`)}</ul>`,
   },
 };

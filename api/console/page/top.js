@@ -17,8 +17,8 @@ export function Header() {
     <a class="home" href="#/"><img src="/console/icon.svg" alt="" width="22" height="22" /> failoverd <strong>${snapshot.standby.name}</strong></a>
     ${staleSince ? html`<${Stale} />` : html`<span class="fresh"><${Mark} as=${{ shape: "check", tone: "good" }}>live${connected ? "" : ", log reconnecting"}<//></span>`}
     <span class="self">
-      ${mail.configured ? html`<${Mark} as=${mail.ok ? { shape: "check", tone: "good" } : { shape: "triangle", tone: "warn" }}>${mail.ok ? "mail works" : `mail: ${mail.error || `${mail.pending} waiting`}`}<//>`
-        : html`<${Mark} as=${{ shape: "triangle", tone: "warn" }}>no mail configured<//>`}
+      ${mail.configured ? html`<${Mark} as=${mail.ok ? { shape: "check", tone: "good" } : { shape: "triangle", tone: "warn" }}>${mail.ok ? "alerts work" : `alerts: ${mail.error || `${mail.pending} waiting`}`}<//>`
+        : html`<${Mark} as=${{ shape: "triangle", tone: "warn" }}>no alerts configured<//>`}
       ${snapshot.standby.isolated && html`<${Mark} as=${{ shape: "cross", tone: "bad" }}>isolated since ${clock(snapshot.standby.isolated.since)}: ${snapshot.standby.isolated.reason}<//>`}
       ${!snapshot.standby.journal.ok && html`<${Mark} as=${{ shape: "cross", tone: "bad" }}>journal: ${snapshot.standby.journal.error}<//>`}
       ${snapshot.standby.config.error && html`<${Mark} as=${{ shape: "triangle", tone: "warn" }}>configuration rejected: ${snapshot.standby.config.error}<//>`}
@@ -61,6 +61,23 @@ export function Banner({ server }) {
     <p><b>Next:</b> ${server.operation ? html`<a href=${toOperation(server.operation)}>watch it</a>. ` : ""}${
       server.role === "standing in" ? html`${server.health === "ok" ? "" : `repair ${server.name}, then `}release it: <a href=${toServer(server.name)}>actions of ${server.name}</a>` : ""}
       ${server.next && html` <code>${server.next}</code>`}</p>
+  </section>`;
+}
+
+// Incidents are what people were told of and is not over, and who takes care of each.
+export function Incidents() {
+  const { snapshot, session, staleSince } = state;
+  if (!snapshot.incidents?.length) return null;
+  const why = staleSince ? "no connection" : session.role === "viewer" ? `${session.name} may only look (viewer); this needs an operator` : "";
+  const take = (incident) => { state.dialog = { key: `acknowledge ${incident.id}`, action: "acknowledge", incident }; changed(); };
+  return html`<section class="incidents" aria-label="Open incidents">
+    <h2>Open incidents</h2>
+    <ul>${snapshot.incidents.map((i) => html`<li key=${i.id} data-incident=${i.id}>
+      <${Mark} as=${i.severity === "critical" ? { shape: "cross", tone: "bad" } : { shape: "triangle", tone: "warn" }}>${i.title}<//> <small>since ${when(i.opened_at)}</small>
+      ${i.acknowledged ? html` <b>${i.acknowledged.by}</b> takes care${i.acknowledged.reason && `: ${i.acknowledged.reason}`}.`
+        : html` Nobody takes care${i.escalated_at ? `; escalated at ${clock(i.escalated_at)}` : ""}.
+          <button type="button" class="plain" aria-disabled=${why ? "true" : undefined} onClick=${() => { if (!why) take(i); }}>Acknowledge …</button>${why && html` <small>${why}</small>`}`}
+    </li>`)}</ul>
   </section>`;
 }
 
