@@ -184,6 +184,11 @@ func TestFailbackUndone(t *testing.T) {
 		if !slices.Contains(w.events("pbx"), "failback.failed") {
 			t.Errorf("the history: %v", w.events("pbx"))
 		}
+		w.set(func() { delete(w.running, "pbx") })
+		w.pass(time.Minute)
+		if !slices.Contains(w.events("pbx"), "standin.restarted") {
+			t.Error("nobody looks after the stand-in any more")
+		}
 		w.trees.lost = nil
 		if r := w.failsBack(); r.State != plan.Succeeded {
 			t.Errorf("ordered again: %s %s", r.State, r.Error)
@@ -273,6 +278,9 @@ func TestFailbackAfterACrash(t *testing.T) {
 				_, held := w.held[pbx]
 				if in := test.role == "standing in"; held != in || w.running["pbx"] != in {
 					t.Errorf("held %v, the stand-in runs %v, %s", held, w.running["pbx"], test.role)
+				}
+				if acts := w.touched(); test.reboot && s.Role == "standing in" && (acts[0] != "assume 192.168.11.1" || !slices.Contains(w.events("pbx"), "takeover.resumed")) {
+					t.Errorf("after the reboot, before anybody was asked who has the address: %v", acts)
 				}
 				if !slices.Contains(w.events("pbx"), "failback.examined") {
 					t.Errorf("the history: %v", w.events("pbx"))
