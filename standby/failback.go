@@ -214,7 +214,7 @@ func leftBehind(v *server) []status.Check {
 
 // isBack says by what the primary is known to be back, while the standby has its service address.
 func (s *Standby) isBack(ctx context.Context, name string, application takeover.Application) (string, error) {
-	evidence, err := consult(ctx, s, func(*turn) (string, error) {
+	evidence, err := consult(ctx, s, func(t *turn) (string, error) {
 		v, err := s.find(name)
 		if err != nil {
 			return "", err
@@ -225,7 +225,7 @@ func (s *Standby) isBack(ctx context.Context, name string, application takeover.
 		if why := circular(v); why != "" {
 			return "", errors.New(why)
 		}
-		return answersNow(v), nil
+		return answersNow(v, t.now), nil
 	})
 	if err != nil {
 		return "", err
@@ -249,10 +249,11 @@ func (s *Standby) isBack(ctx context.Context, name string, application takeover.
 	return evidence, nil
 }
 
-// answersNow says over which address the primary answers, other than those that the standby holds; empty if over none.
-func answersNow(v *server) string {
+// answersNow says over which address the primary answers, other than those that the standby holds; empty if over none, or if
+// nobody asks any more.
+func answersNow(v *server, now time.Time) string {
 	for i, a := range v.asked {
-		if i < len(v.outcomes) && v.outcomes[i].Outcome == probe.Answered && !slices.Contains(v.service(), a) {
+		if i < len(v.outcomes) && v.outcomes[i].Outcome == probe.Answered && now.Sub(v.outcomes[i].At) <= v.policy.Window(3) && !slices.Contains(v.service(), a) {
 			return fmt.Sprintf("%s answers in %s", a, v.outcomes[i].RTT.Round(10*time.Microsecond))
 		}
 	}

@@ -36,11 +36,14 @@ func (d distant) Start(ctx context.Context) (string, error) {
 }
 
 // newHomeWorld has a standby stand in for pbx, which is back: it answers over its management address.
-func newHomeWorld(t *testing.T) *world {
+func newHomeWorld(t *testing.T, change ...func(*config.Server)) *world {
 	t.Helper()
 	c := withFiles(replicated(primary("pbx", pbx)))
 	c.Files = c.Files[1:] // what its agent has
 	c.ManagementAddress = pbxManagement
+	for _, f := range change {
+		f(&c)
+	}
 	w := newWorld(t, c)
 	w.fills(1)
 	w.start()
@@ -143,6 +146,11 @@ func TestFailbackIsRefused(t *testing.T) {
 			w.dies(pbxManagement)
 			w.set(func() { w.fail["ask pbx's own"] = errors.New("no agent answers") })
 		}, "no agent answers"},
+		"nobody asks": {func(w *world) {
+			_, err := w.s.Suspend(context.Background(), "pbx", by("patches"))
+			w.must(err)
+			w.set(func() { w.fail["ask pbx's own"] = errors.New("no agent answers") })
+		}, "no agent answers"},
 		"its application runs":     {func(w *world) { w.set(func() { w.running["pbx's own"] = true }) }, "runs there already"},
 		"another has its address":  {func(w *world) { w.set(func() { w.wire[pbx] = badMAC }) }, badMAC},
 		"the primary's is missing": {func(w *world) { w.trees.silent = errors.New("the agent is away") }, "the agent is away"},
@@ -165,6 +173,41 @@ func TestFailbackIsRefused(t *testing.T) {
 	}
 }
 
+// TestFailbackOfWhatItCannotReach: what is asked at the address that the standby has would be the standby's own, and files that
+// are mounted are brought back by nobody: both are said before anything is stopped.
+func TestFailbackOfWhatItCannotReach(t *testing.T) {
+	for want, change := range map[string]func(*config.Server){
+		"the database calls of pbx is configured at 192.168.11.1": func(c *config.Server) { c.Databases[0].Primary.DSN = "postgres://192.168.11.1:5432/calls" },
+		"the agent of pbx is asked at 192.168.11.1":               func(c *config.Server) { c.Agent.Address = netip.AddrPortFrom(pbx, 7443) },
+		"the files vm are mounted here":                           func(c *config.Server) { c.Files = withFiles(*c).Files },
+	} {
+		inBubble(t, func(t *testing.T) {
+			w := newHomeWorld(t, change)
+			_, err := w.s.Failback(context.Background(), "pbx", by("repaired"))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+			if got := w.touched(); len(got) != 0 {
+				t.Errorf("done: %v", got)
+			}
+			if !strings.Contains(want, "mounted") {
+				return
+			}
+			o := by("repaired")
+			o.Accept = []string{status.LeaveFiles}
+			r, err := w.s.Failback(context.Background(), "pbx", o)
+			w.must(err)
+			w.pass(time.Minute)
+			r, err = w.s.Operation(context.Background(), r.ID)
+			w.must(err)
+			if s := w.of("pbx"); r.State != plan.Succeeded || s.Diverged || !s.Trees[0].Diverged || !s.Trees[1].Diverged || len(w.trees.brought) != 0 {
+				t.Errorf("%s %s; diverged %v, %+v; brought %v", r.State, r.Error, s.Diverged, s.Trees, w.trees.brought)
+			}
+			w.follows("the files were left")
+		})
+	}
+}
+
 // TestFailbackUndone: what fails before the point of no return leaves the users with the stand-in.
 func TestFailbackUndone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -183,6 +226,11 @@ func TestFailbackUndone(t *testing.T) {
 		}
 		if !slices.Contains(w.events("pbx"), "failback.failed") {
 			t.Errorf("the history: %v", w.events("pbx"))
+		}
+		w.set(func() { delete(w.running, "pbx") })
+		w.pass(time.Minute)
+		if !slices.Contains(w.events("pbx"), "standin.restarted") {
+			t.Error("nobody looks after the stand-in any more")
 		}
 		w.trees.lost = nil
 		if r := w.failsBack(); r.State != plan.Succeeded {
@@ -273,6 +321,9 @@ func TestFailbackAfterACrash(t *testing.T) {
 				_, held := w.held[pbx]
 				if in := test.role == "standing in"; held != in || w.running["pbx"] != in {
 					t.Errorf("held %v, the stand-in runs %v, %s", held, w.running["pbx"], test.role)
+				}
+				if acts := w.touched(); test.reboot && s.Role == "standing in" && (acts[0] != "assume 192.168.11.1" || !slices.Contains(w.events("pbx"), "takeover.resumed")) {
+					t.Errorf("after the reboot, before anybody was asked who has the address: %v", acts)
 				}
 				if !slices.Contains(w.events("pbx"), "failback.examined") {
 					t.Errorf("the history: %v", w.events("pbx"))

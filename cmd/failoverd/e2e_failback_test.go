@@ -300,10 +300,9 @@ func TestFailbackStops(t *testing.T) {
 	h.wrap("stop", `mkdir -p "$D/mnt-pbx/calls__prev.db"`)
 	out := h.cli(exitFailed, "failback", "pbx", "--yes")
 	contains(t, out, "what had been done is taken back")
-	h.waitState("pbx", h.waitServer("pbx", "at rest", func(v status.Server) bool { return v.Operation == "" }).State, "standing in")
-	if h.standIns("pbx") != 1 || !h.held(site.PBXAddress) {
-		t.Errorf("%d stand-ins, held %v", h.standIns("pbx"), h.held(site.PBXAddress))
-	}
+	h.waitServer("pbx", "standing in again", func(v status.Server) bool { return v.Operation == "" && v.Role == "standing in" })
+	h.eventually("the stand-in to run again", func() bool { return h.standIns("pbx") == 1 })
+	h.assertHeld(site.PBXAddress, true)
 	h.waitMail("failback.failed")
 	before := len(parts(filepath.Join(h.m.dst, "taken")))
 	h.eventually("users to write again", func() bool { return len(parts(filepath.Join(h.m.dst, "taken"))) > before+3 })
@@ -329,9 +328,8 @@ func TestKilledAtEveryEdgeOfAFailback(t *testing.T) {
 	h.returns()
 	never := h.holding()
 	ok(t, h.daemon.Stop())
-	finished, back, untouched := 0, 0, 0
-	said, _ := 0, ""
-	h.atEveryEdge(8, func() bool {
+	finished, back, untouched, said := 0, 0, 0, 0
+	h.killedAgainAndAgain(8, func() bool {
 		h.waitServer("pbx", "standing in", func(v status.Server) bool { return v.Role == "standing in" && v.Operation == "" && answersThere(v) })
 		h.cliOrDeath("failback", "pbx", "--yes", "--no-wait")
 		return h.killedBefore("the failback", func(v status.Server) bool { return v.Operation == "" && v.Role == "standing by" })
@@ -357,8 +355,9 @@ func TestKilledAtEveryEdgeOfAFailback(t *testing.T) {
 					t.Errorf("%v: it is taken back, and %q was said", e, what)
 				}
 			}
-			if h.standIns("pbx") != 1 || !h.held(site.PBXAddress) || !v.Diverged {
-				t.Errorf("%v: %d stand-ins, held %v, diverged %v", e, h.standIns("pbx"), h.held(site.PBXAddress), v.Diverged)
+			h.eventually(fmt.Sprintf("%v: one stand-in to run", e), func() bool { return h.standIns("pbx") == 1 })
+			if !h.held(site.PBXAddress) || !v.Diverged {
+				t.Errorf("%v: held %v, diverged %v", e, h.held(site.PBXAddress), v.Diverged)
 			}
 		}
 		if n > said+1 {
@@ -369,8 +368,32 @@ func TestKilledAtEveryEdgeOfAFailback(t *testing.T) {
 	if finished == 0 || back == 0 || untouched == 0 {
 		t.Errorf("finished %d times, taken back %d times, untouched %d times", finished, back, untouched)
 	}
-	t.Logf("finished %d times, taken back %d times, untouched %d times", finished, back, untouched)
+	h.launch()
+	p.ended()
+	h.home(p)
 	never()
+}
+
+// killedAgainAndAgain is atEveryEdge where the number of edges may differ by one or two: what is found out about the files, or about
+// a path to pbx, is written down as well, and not at the same instant each time.
+func (h *homestead) killedAgainAndAgain(least int, order func() (killed bool), look func(e edge)) {
+	h.t.Helper()
+	for n := 1; ; n++ {
+		for _, side := range []string{"before", "after"} {
+			e := edge{n, side}
+			h.start(e.env())
+			if !order() {
+				if n <= least {
+					h.t.Errorf("not killed %s edge %d", side, n)
+				}
+				ok(h.t, h.daemon.Kill())
+				return
+			}
+			h.launch()
+			look(e)
+			ok(h.t, h.daemon.Stop())
+		}
+	}
 }
 
 // again checks that the primary has all that was written, and has the standby stand in once more.

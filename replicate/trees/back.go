@@ -118,7 +118,7 @@ type patienceOf struct {
 
 // usualPatience is how long it waits in the field.
 func usualPatience() patienceOf {
-	return patienceOf{look: time.Second, writing: time.Minute, quiet: 2 * time.Second, stuck: 30 * time.Second, lost: 10 * time.Minute}
+	return patienceOf{look: time.Second, writing: time.Minute, quiet: time.Second, stuck: 30 * time.Second, lost: 10 * time.Minute}
 }
 
 // bringing is one copy on its way back.
