@@ -33,3 +33,11 @@ func classify(err error) error {
 	}
 	return err
 }
+
+// isHalfMade reports whether a file cannot be read because somebody was killed while he wrote to it, and has left beside it
+// how it was before (https://www.sqlite.org/rescode.html#readonly_rollback). A journal is written that way only until it has
+// its log, when it is made: after that a crash leaves nothing to be undone.
+func isHalfMade(err error) bool {
+	fault, ok := errors.AsType[*sqlite.Error](err)
+	return ok && fault.Code() == codes.SQLITE_READONLY_ROLLBACK
+}

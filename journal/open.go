@@ -77,7 +77,13 @@ func Open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 		return nil, fmt.Errorf("open the journal in %s: %w", dir, err)
 	}
 	if !isNew {
-		if err := examineContents(ctx, j.path()); err != nil {
+		err := examineContents(ctx, j.path())
+		if isHalfMade(err) && !o.ReadOnly {
+			if err = undoHalf(ctx, j.path()); err == nil {
+				err = examineContents(ctx, j.path())
+			}
+		}
+		if err != nil {
 			return nil, fmt.Errorf("open the journal in %s: %w", dir, err)
 		}
 	}
@@ -201,7 +207,7 @@ func takeLock(root *os.Root) (*os.File, error) {
 // It must not run while this process has the file open by SQLite: closing a file gives up all the locks
 // that the process has on it (fcntl(2)).
 func examineFiles(root *os.Root, readOnly bool) (isNew bool, err error) {
-	for _, name := range []string{fileName, fileName + "-wal", fileName + "-shm", reserveName} {
+	for _, name := range []string{fileName, fileName + "-wal", fileName + "-shm", fileName + "-journal", reserveName} {
 		info, err := root.Lstat(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -242,6 +248,18 @@ func examineFiles(root *os.Root, readOnly bool) (isNew bool, err error) {
 		return false, fmt.Errorf("%s is not a database: %w", fileName, ErrDamaged)
 	}
 	return false, nil
+}
+
+// undoHalf has SQLite undo what was half written, as whoever opened the file next would.
+func undoHalf(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", dsn(path, "mode=rw"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	_, err = pragma(ctx, db, "schema_version")
+	return err
 }
 
 // examineContents reads the journal through a connection that cannot write, so that a journal

@@ -179,6 +179,53 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// Somebody was killed in the middle of the first transaction that makes the journal, and has left beside the file how it was
+// before. The next start makes it anew, unless it was another program's; who may only read says that it cannot be read.
+func TestHalfMade(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before string
+		want   error
+	}{
+		"nothing but an empty file was there": {"PRAGMA user_version = 0; ", nil},
+		"another program's":                   {"CREATE TABLE before (x); ", ErrDamaged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made, killed := t.TempDir(), t.TempDir()
+			db, err := sql.Open("sqlite", dsn(filepath.Join(made, fileName), "_pragma=page_size(1024)", "_pragma=cache_size(1)"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			db.SetMaxOpenConns(1)
+			if _, err := db.Exec(tt.before + "BEGIN IMMEDIATE; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(100000))"); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{fileName, fileName + "-journal"} {
+				content, err := os.ReadFile(filepath.Join(made, name))
+				if err == nil {
+					err = os.WriteFile(filepath.Join(killed, name), content, 0o600)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := Open(t.Context(), killed, Options{ReadOnly: true}); !isHalfMade(err) {
+				t.Errorf("who may only read is told %v", err)
+			}
+			j, err := Open(t.Context(), killed, Options{})
+			if err == nil {
+				j.Close()
+			}
+			if !errors.Is(err, tt.want) {
+				t.Errorf("error %v, want %v", err, tt.want)
+			}
+			if _, err := os.Stat(filepath.Join(killed, fileName+"-journal")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("what was half written is not undone: %v", err)
+			}
+		})
+	}
+}
+
 // Damage that appears while the journal is open is named as such by whoever meets it.
 func TestDamageMetLater(t *testing.T) {
 	dir := filled(t)
