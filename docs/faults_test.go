@@ -47,11 +47,19 @@ func faults() []struct {
 				lab + "TestKilledAtEveryEdgeOfAReplication", lab + "TestKilledAtEveryEdgeOfARollback", lab + "TestKilledAtEveryEdgeToLive",
 				lab + "TestKilledAtTheEdgesOfTheWayBack", "standby TestKilledAtEveryStatement",
 			}},
+			{what: "killed at every journalled edge of a failback, and of a drill", shown: []string{
+				lab + "TestKilledAtEveryEdgeOfAFailback", lab + "TestKilledAtEveryEdgeOfADrill", "standby TestADrillKilledAtEveryStatement",
+			}},
+			{what: "the primary dies during a drill", shown: []string{lab + "TestThePrimaryDiesDuringADrill", "standby TestThePrimaryDiesDuringADrill"}},
+			{what: "a failback that cannot be finished", shown: []string{lab + "TestFailbackStops", "standby TestFailbackUndone"}},
 			{what: "restarted while standing in", shown: []string{lab + "TestRestartWhileStandingIn", machine + "restart-while-standing-in"}},
 			{what: "host rebooted while standing in, with the primary dead, and with the primary back", shown: []string{lab + "TestRebootWhileStandingIn", machine + "reboot-with-the-primary-back"}},
 			{what: "disk full: the journal's", shown: []string{"journal TestDiskFull", "standby TestWithoutAJournalNothingIsTakenOver", "standby TestADiskThatFailsInTheMiddleOfATakeoverIsTriedAgain"}},
-			{what: "disk full: the copies'", shown: []string{lab + "TestNoRoomForTheNextCopy", "replicate/database/postgres TestEngine", "replicate/database/mysql TestEngine", "replicate/database/sqlite TestEngine", "replicate/files TestSinkReserve"}},
-			{what: "journal torn, or of a newer version", shown: []string{"journal TestDamage", "journal TestDamageMetLater"}},
+			{what: "disk full: the copies'", shown: []string{
+				lab + "TestNoRoomForTheNextCopy", "replicate/database/postgres TestEngine", "replicate/database/mysql TestEngine", "replicate/database/sqlite TestEngine",
+				"replicate/database/sqlserver TestEngine", "replicate/files TestSinkReserve",
+			}},
+			{what: "journal torn, half made, or of a newer version", shown: []string{"journal TestDamage", "journal TestDamageMetLater", "journal TestHalfMade"}},
 			{what: "an address in the kernel that the journal or the configuration knows nothing of", shown: []string{"standby TestStrays", "standby TestAConfigurationThatDoesNotDescribeWhatIsHeld"}},
 		}},
 		{"The network", []fault{
@@ -88,7 +96,7 @@ func faults() []struct {
 			{what: "backup torn", shown: []string{"replicate/database/sqlserver TestATornBackupIsNotRestored", "replicate/database/sqlserver TestWhatArrivedDamagedIsNotTaken"}},
 			{what: "a step of a copy fails, whichever", shown: []string{"standby TestWhateverFailsAllOfItIsTakenBack", lab + "TestReplicationFails"}},
 			{what: "a server restarts or dies in the middle", shown: []string{
-				"replicate/database/sqlserver TestAServerThatGoesAwayInTheMiddle", "replicate/database/sqlserver TestAServerThatDiesBetweenTheNames", "standby TestThePrimaryDiesInTheMiddle",
+				"replicate/database/sqlserver TestAServerThatGoesAwayInTheMiddle", "replicate/database/sqlserver TestAServerThatDiesBetweenTheNames", lab + "TestThePrimaryDiesWhileItIsCopied", "standby TestThePrimaryDiesInTheMiddle",
 			}},
 			{what: "catalog missing, login refused, engine older on the standby", shown: []string{"replicate/database/postgres TestEngine", "replicate/database/mysql TestEngine", "replicate/database/sqlite TestEngine", "replicate/database/sqlserver TestEngine"}},
 			{what: "password changed in the middle", shown: []string{"replicate/database/sqlserver TestAPasswordThatIsChangedInTheMiddle"}},
@@ -104,6 +112,8 @@ func faults() []struct {
 			{what: "accepted, and the answer lost", shown: []string{"alerts TestSMTPDeliveredAfterAll", "alerts TestOutboxOverSMTP", "alerts TestOutboxDoesNotSendTwiceWhenTheJournalFails"}},
 			{what: "connection hangs", shown: []string{"alerts TestSMTPSilentServer", "alerts TestOutboxRecipientsAreIndependent"}},
 			{what: "name of the mail server cannot be resolved", open: "a scenario of its own: it is an error of the connection like others, and tried again by the same schedule"},
+			{what: "a receiver of webhooks that is away, slow, or somebody else; a way out that hangs", shown: []string{lab + "TestAlertsByEveryWay", "alerts TestWebhookBadReceivers", "alerts TestWebhookVerifiesTheReceiver", "alerts TestOutboxHangingWaysDelayNobody"}},
+			{what: "killed at any edge of a delivery", shown: []string{"alerts TestOutboxKilled"}},
 			{what: "a storm of flaps", shown: []string{"alerts TestOutboxRateLimit"}},
 		}},
 		{"Access", []fault{

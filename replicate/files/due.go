@@ -162,6 +162,9 @@ func (l *look) moved(p string, s stat) (from string, err error) {
 		x.rename(from, p)
 		x.put(e, true)
 	})
+	if s.links > 1 && s.kind == File {
+		l.others(&e, false)
+	}
 	if s.kind == Directory {
 		if err := l.subtree(p); err != nil {
 			return "", fmt.Errorf("look at %q: %w", p, err)

@@ -303,7 +303,7 @@ func (l *look) others(e *Entry, touched bool) {
 	list := l.index.othersOf(e)
 	l.mu.Unlock()
 	for _, p := range list {
-		if other, known := l.known(p); known && other.Change != e.Change {
+		if other, known := l.known(p); known && (other.Change != e.Change || !alike(&other, e)) {
 			l.dirty.add(p, touched, false, false)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // sees has a source take in its whole tree once, and returns what looks at it; nothing runs beside it.
@@ -35,6 +36,32 @@ func (b *bed) rests(l *look) {
 			b.t.Fatalf("still to be looked at: %d", n)
 		}
 		b.must(l.dueNow())
+	}
+}
+
+// TestChangedThroughAnotherName: a file is changed through one of its names, and that is another one before its turn comes: it is
+// recognised as the file that was there, and so nothing else is asked of it. The other name is looked at all the same.
+func TestChangedThroughAnotherName(t *testing.T) {
+	for name, change := range map[string]func(b *bed){
+		"mode":       func(b *bed) { b.must(os.Chmod(b.in("a"), 0o614)) },
+		"attributes": func(b *bed) { b.must(unix.Lsetxattr(b.in("a"), "user.x", []byte("1"), 0)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.write("a", []byte("content"))
+			b.must(os.Link(b.in("a"), b.in("z")))
+			l := b.sees()
+			change(b)
+			b.must(os.Rename(b.in("a"), b.in("b")))
+			for _, p := range []string{"a", "b"} {
+				l.dirty.add(p, true, true, true)
+			}
+			b.rests(l)
+			was, _ := l.known("b")
+			if e, _ := l.known("z"); e.Mode != was.Mode || e.Attributes != was.Attributes || was.Path != "b" {
+				t.Errorf("of z it is known that it has mode %o and %q, of b %o and %q", e.Mode, e.Attributes, was.Mode, was.Attributes)
+			}
+		})
 	}
 }
 
