@@ -3,6 +3,7 @@ package files
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -185,6 +186,44 @@ func TestBadAttributes(t *testing.T) {
 	}
 	if _, err := decodeAttributes("\x06user.a"); err == nil {
 		t.Error("a name without a value was accepted")
+	}
+}
+
+// TestTooManyAttributes: what does not fit into an entry is left out and said, and what was not understood is the only thing left out.
+func TestTooManyAttributes(t *testing.T) {
+	o := hostOwners()
+	large := strings.Repeat("x", maxAttributes-100)
+	if got, problem := o.announced([]attribute{{"user.a", large}}); problem != "" || got == "" {
+		t.Errorf("of what fits: %d bytes, %q", len(got), problem)
+	}
+	if got, problem := o.announced([]attribute{{"user.a", large}, {"user.b", large}}); got != "" || problem == "" {
+		t.Errorf("of what does not fit: %d bytes, %q", len(got), problem)
+	}
+	got, problem := o.announced([]attribute{{accessList, "of another form"}, {"user.a", "1"}})
+	if problem == "" || got != encodeAttributes([]attribute{{"user.a", "1"}}) {
+		t.Errorf("%q, %q", got, problem)
+	}
+}
+
+// TestManyStrangers: of many files that lack an attribute enough are remembered, and the cursor goes on.
+func TestManyStrangers(t *testing.T) {
+	s := openCopy(t, nil)
+	list := encodeAttributes([]attribute{{accessList, encodeList([]grant{
+		{tag: 0x01, rights: 6}, {tag: grantUser, rights: 6, name: "nobody-has-this-name"}, {tag: 0x04}, {tag: 0x10, rights: 6}, {tag: 0x20},
+	})}})
+	var frames []frame
+	for i := range maxPlain + 10 {
+		f := fileOf(uint64(i)+1, fmt.Sprint("f", i), "")
+		f.Entry.Attributes = list
+		frames = append(frames, f)
+	}
+	c := talkTo(t, s, nil)
+	c.list(frames...)
+	if err := c.hangUp(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.state.missing); n != maxPlain || s.state.cursor != 1<<20 {
+		t.Errorf("%d are remembered at %d", n, s.state.cursor)
 	}
 }
 

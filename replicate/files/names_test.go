@@ -65,6 +65,24 @@ func TestChangedThroughAnotherName(t *testing.T) {
 	}
 }
 
+// TestChangedThroughAnotherNameAtOnce: the other name was seen with the change time that the file has still, since the clock of the
+// file system had not gone on when it was changed once more.
+func TestChangedThroughAnotherNameAtOnce(t *testing.T) {
+	b := newBed(t)
+	b.write("a", []byte("content"))
+	b.must(os.Link(b.in("a"), b.in("z")))
+	l := b.sees()
+	b.must(os.Chmod(b.in("a"), 0o614))
+	s, err := l.tree.lstat("a")
+	b.must(err)
+	l.learn(func(x *index) { x.entries["z"].Change = s.change })
+	l.dirty.add("a", false, false, false)
+	b.rests(l)
+	if e, _ := l.known("z"); e.Mode != 0o614 {
+		t.Errorf("of z it is known that it has mode %o", e.Mode)
+	}
+}
+
 // TestWrittenThroughAnotherName: a file is written through one of its names, and that is gone before its turn comes. No
 // event tells of the other name.
 func TestWrittenThroughAnotherName(t *testing.T) {

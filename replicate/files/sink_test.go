@@ -371,6 +371,38 @@ func TestSinkMendsTheTimeAbove(t *testing.T) {
 	}
 }
 
+// TestOlderState: what the version before has written is read, and what nobody knows is not.
+func TestOlderState(t *testing.T) {
+	var e encoder
+	e.uint(2)
+	e.uuid(&[16]byte{1})
+	e.flag(true)
+	for range 3 {
+		e.uint(7) // device, inode, epoch
+	}
+	e.uuid(&[16]byte{2})
+	e.uint(40) // cursor
+	e.uint(3)  // files
+	e.int(0)
+	e.uint(0)
+	e.uint(0)
+	e.uint(1)
+	e.entry(&Entry{Seq: 5, Path: "d/a", Kind: File, Size: 9})
+	e.text("no room")
+	e.flag(false)
+	got, err := decodeState(sealed(e.b))
+	if err != nil || got.cursor != 40 || len(got.missing) != 1 || got.missing[0].entry.Path != "d/a" || got.missing[0].above != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, version := range []uint64{1, stateVersion + 1} {
+		var e encoder
+		e.uint(version)
+		if _, err := decodeState(sealed(e.b)); err == nil || !strings.Contains(err.Error(), "version") {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
+}
+
 // TestSinkCase: of two names that are one where case does not count, the first stays and the other is listed.
 func TestSinkCase(t *testing.T) {
 	s := openCopy(t, func(o *SinkOptions) { o.Rules = rulesOf(t, nil, nil, true) })
