@@ -180,20 +180,9 @@ func (s *Standby) previewFailback(ctx context.Context, name string, o status.Ord
 	}
 	if run := got.home.run; !blocked {
 		found := run.ExamineAtWork(ctx)
-		out.Crossings = crossings(found, got.copies)
-		for _, x := range found {
-			out.Checks = append(out.Checks, findings(x.Refused)...)
-		}
-		for _, x := range run.ExamineTrees(ctx) {
-			out.Trees = append(out.Trees, treeCrossing(x))
-			out.Checks = append(out.Checks, findings(x.Refused)...)
-		}
+		moves(&out, found, got.copies, run.ExamineTrees(ctx))
 	}
-	for _, c := range out.Checks {
-		if c.Result == "critical" && !o.Accepts(c.Accept) {
-			out.Refused = true
-		}
-	}
+	out.Refused = refusing(out.Checks, o)
 	return out, nil
 }
 

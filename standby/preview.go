@@ -65,11 +65,7 @@ func (s *Standby) Preview(ctx context.Context, name, kind string, o status.Order
 			})
 		}
 	}
-	for _, c := range out.Checks {
-		if c.Result == "critical" && !o.Accepts(c.Accept) {
-			out.Refused = true
-		}
-	}
+	out.Refused = refusing(out.Checks, o)
 	return out, nil
 }
 

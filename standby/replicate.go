@@ -3,6 +3,7 @@ package standby
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"failoverd/monitor"
@@ -106,21 +107,27 @@ func (s *Standby) previewCopy(ctx context.Context, name, kind string, o status.O
 	out.Steps = plan.Show(ctx, got.job.plan)
 	if run := got.job.run; run != nil && len(out.Checks) == 0 {
 		found := run.Examine(ctx)
-		out.Crossings = crossings(found, got.copies)
-		for _, x := range found {
-			out.Checks = append(out.Checks, findings(x.Refused)...)
-		}
-		for _, x := range run.ExamineTrees(ctx) {
-			out.Trees = append(out.Trees, treeCrossing(x))
-			out.Checks = append(out.Checks, findings(x.Refused)...)
-		}
+		moves(&out, found, got.copies, run.ExamineTrees(ctx))
 	}
-	for _, c := range out.Checks {
-		if c.Result == "critical" && !o.Accepts(c.Accept) {
-			out.Refused = true
-		}
-	}
+	out.Refused = refusing(out.Checks, o)
 	return out, nil
+}
+
+// moves shows what would be moved, as both ends were found, and what refuses it.
+func moves(out *status.Preview, found replicate.Examination, copies map[string]replicate.Copy, trees []replicate.ExaminedTree) {
+	out.Crossings = crossings(found, copies)
+	for _, x := range found {
+		out.Checks = append(out.Checks, findings(x.Refused)...)
+	}
+	for _, x := range trees {
+		out.Trees = append(out.Trees, treeCrossing(x))
+		out.Checks = append(out.Checks, findings(x.Refused)...)
+	}
+}
+
+// refusing reports whether a check fails that the order does not accept.
+func refusing(checks []status.Check, o status.Order) bool {
+	return slices.ContainsFunc(checks, func(c status.Check) bool { return c.Result == "critical" && !o.Accepts(c.Accept) })
 }
 
 // findings are the checks that a replication fails because of what was found.
