@@ -40,7 +40,7 @@ const (
 	see     = "See the present state: `failoverd status`"
 	explain = "See why it was decided so: `failoverd explain {server}`"
 	repair  = "Find out what is wrong with {server}. Do NOT start its application while {standby} stands in for it."
-	giveUp  = "When {server} is repaired, give its role back: `failoverd release {server}`"
+	giveUp  = "When {server} is repaired, give its data and its role back: `failoverd failback {server} --dry-run` says what that would do. Step by step: `failoverd release {server}`"
 	byHand  = "To take over by hand: `failoverd failover {server} --dry-run`, then `failoverd failover {server}`"
 )
 
