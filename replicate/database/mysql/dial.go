@@ -27,6 +27,7 @@ const (
 	noTableAccess = 1142
 	noRight       = 1227
 	diskFull      = 1021
+	cannotGrow    = 14 // EE_CANT_CHSIZE of MariaDB's mysys: a file could not be made longer
 	tableFull     = 1114
 )
 

@@ -39,6 +39,8 @@ func cause(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	case full(err):
 		return fmt.Errorf("no space left on the disk: %w", err)
+	case stunted(err):
+		return fmt.Errorf("there may be no space left on the disk: %w", err)
 	}
 	return err
 }
@@ -56,6 +58,13 @@ func full(err error) bool {
 	return slices.ContainsFunc([]string{"errno: 28 ", "errno: 135 ", "Errcode: 28 ", "error 28 ", "error 135 "}, func(word string) bool {
 		return strings.Contains(failed.Message, word)
 	})
+}
+
+// stunted says whether a server could not make a file longer. On a full disk MariaDB says that now and then, with a number for
+// the reason that is none.
+func stunted(err error) bool {
+	var failed *driverlib.MySQLError
+	return errors.As(err, &failed) && failed.Number == cannotGrow
 }
 
 // ident quotes a name for a statement.
