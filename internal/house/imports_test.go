@@ -37,7 +37,7 @@ func rules() []rule {
 		{folder: "plan"},
 		{folder: "status", ours: []string{"monitor", "plan"}},
 
-		{folder: "config", others: true},
+		{folder: "config", ours: []string{"internal/atomicfile"}, others: true},
 		{folder: "journal", others: true},
 		{folder: "alerts/incident"},
 		{folder: "alerts", ours: []string{"journal"}, others: true},
