@@ -201,7 +201,7 @@ What goes wrong, and what shows that failoverd survives it. Each scenario is a t
 is said of it is its own comment, and this page is written from them. Those of ` + "`cmd/failoverd`" + ` run the daemon as people do, most
 of them in a world of hosts in network namespaces with real processes, packets and disks; those of ` + "`monitor`" + ` are
 stories that the state machine is told, event by event; those of databases run on real servers, but for SQL Server, whose
-stand-in speaks the real protocol. All run in ` + "`make test`" + `.
+stand-in speaks the real protocol. All run in ` + "`make test`" + `. What comes of many faults at once is tried by [Chaos](chaos.md).
 
 ` + "```sh" + `
 go test ./cmd/failoverd -run TestIsolatedStandby -v
