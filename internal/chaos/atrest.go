@@ -187,14 +187,15 @@ func takenOverOnce(h *History, complain complaint) {
 			continue
 		}
 		gaveBack := slices.ContainsFunc(h.Operations, func(r plan.Record) bool {
-			return r.Server == o.Server && (r.Kind == releaseKind || r.Kind == status.Failback) && !r.Started.Before(before.Started) && r.Started.Before(o.Started)
+			return r.Server == o.Server && (r.Kind == releaseKind || r.Kind == status.Failback || r.Kind == takeoverKind && r.State == plan.Undone) && !r.Started.Before(before.Started) && r.Started.Before(o.Started)
 		})
-		rebooted := len(h.did(before.Started, o.Started, "reboot")) > 0
-		if !gaveBack && !rebooted && before.State == plan.Succeeded {
+		// After a reboot of its host the standby takes up again what it held, if it is free.
+		again := h.happened(o.Server, "takeover.resumed", o.Started.Add(-margin), o.Started.Add(margin))
+		if !gaveBack && !again && before.State == plan.Succeeded {
 			complain(o.Started, "%s is taken over although the standby stands in for it since %s", o.Server, h.ended(before).Format("15:04:05.000"))
 			continue
 		}
-		if automatic(o) && !rebooted && !h.acknowledged(o.Server, before.Started, o.Started) {
+		if automatic(o) && !again && !h.acknowledged(o.Server, before.Started, o.Started) {
 			complain(o.Started, "%s is taken over by itself again after %v, and nobody has acknowledged the takeover before", o.Server, o.Started.Sub(before.Started).Round(time.Second))
 		}
 	}
@@ -203,10 +204,9 @@ func takenOverOnce(h *History, complain complaint) {
 // acknowledged says whether an operator has released or resumed a server, or ordered anything of it, between two moments.
 func (h *History) acknowledged(server string, from, until time.Time) bool {
 	byOperator := func(r plan.Record) bool {
-		return r.Server == server && !automatic(r) && r.Kind != status.FromLive && (Span{r.Started, h.ended(r)}).meets(from, until)
+		return r.Server == server && r.By.Kind == "user" && r.Kind != status.FromLive && (Span{r.Started, h.ended(r)}).meets(from, until)
 	}
-	return slices.ContainsFunc(h.Operations, byOperator) || slices.ContainsFunc(h.did(from, until, "resume"), func(d Done) bool { return d.Step.Of == server }) ||
-		slices.ContainsFunc(h.did(from, until, "home"), func(d Done) bool { return d.Step.Of == server })
+	return slices.ContainsFunc(h.Operations, byOperator) || h.happened(server, "server.resumed", from, until) || h.happened(server, "server.acknowledged", from, until)
 }
 
 // capacityKept: the standby has the addresses of two servers, and nobody has ordered that.

@@ -22,6 +22,7 @@ type flags struct {
 	shrink  time.Duration // how long a story that went wrong may be made shorter
 	file    string        // a story to tell
 	keep    string        // where to leave what went wrong
+	judge   string        // a history to judge anew
 }
 
 // given are they, read from the command line of the test.
@@ -29,7 +30,7 @@ func given(t *testing.T) flags {
 	t.Helper()
 	get := func(name string) any { return flag.Lookup(name).Value.(flag.Getter).Get() }
 	return flags{
-		get("chaos").(time.Duration), get("seed").(uint64), get("chapter").(time.Duration), get("shrink").(time.Duration), get("story").(string), get("keep").(string),
+		get("chaos").(time.Duration), get("seed").(uint64), get("chapter").(time.Duration), get("shrink").(time.Duration), get("story").(string), get("keep").(string), get("judge").(string),
 	}
 }
 
@@ -42,6 +43,7 @@ func TestMain(m *testing.M) {
 	flag.Duration("shrink", 15*time.Minute, "how long a story that went wrong may be made shorter")
 	flag.String("story", "", "`FILE` with the story to tell")
 	flag.String("keep", os.TempDir(), "`DIRECTORY` to leave the history and the journal of a story that went wrong in")
+	flag.String("judge", "", "`FILE` with a history that was left, to judge anew")
 	os.Exit(lab.Main(m))
 }
 
@@ -93,8 +95,12 @@ func needLab(t *testing.T) {
 // with steps left out, until what is left is short.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	needLab(t)
 	o := given(t)
+	if o.judge != "" {
+		judgeAnew(t, o.judge)
+		return
+	}
+	needLab(t)
 	p := newPlayer(t)
 	if o.last > 0 || o.file != "" {
 		p.Log = t.Logf
@@ -162,6 +168,22 @@ func tell(t *testing.T, p Player, o flags, s Story) {
 		return again
 	})
 	t.Errorf("seed %d, in short (tell it with -story FILE):\n%s", s.Seed, short)
+}
+
+// judgeAnew judges a history that was left.
+func judgeAnew(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h History
+	if err := json.Unmarshal(text, &h); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range Judge(&h) {
+		t.Error(v)
+	}
 }
 
 // leave leaves what there is of a story that went wrong.

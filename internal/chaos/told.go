@@ -70,7 +70,8 @@ func operationsTold(h *History, complain complaint) {
 			continue
 		}
 		told := slices.ContainsFunc(h.Events, func(e journal.Event) bool {
-			return e.Operation == o.ID && strings.HasPrefix(e.Kind, o.Kind+".") && !strings.HasSuffix(e.Kind, ".step") && !strings.HasSuffix(e.Kind, ".started")
+			end := strings.HasPrefix(e.Kind, o.Kind+".") && !strings.HasSuffix(e.Kind, ".step") && !strings.HasSuffix(e.Kind, ".started")
+			return e.Operation == o.ID && (end || o.Kind == takeoverKind && e.Kind == "decision.refused")
 		})
 		if !told {
 			complain(h.ended(o), "the %s %s of %s is %s, and the history does not say how it ended", o.Kind, o.ID, o.Server, o.State)
@@ -210,7 +211,7 @@ func operationsSigned(h *History, complain complaint) {
 		if o.By.Kind == "" || o.By.Name == "" {
 			complain(o.Started, "the %s %s of %s is signed by %q %q", o.Kind, o.ID, o.Server, o.By.Kind, o.By.Name)
 		}
-		if !automatic(o) && o.By.Kind == "user" && !strings.HasPrefix(o.Reason, reasonPrefix) {
+		if !automatic(o) && o.By.Kind == "user" && !strings.Contains(o.Reason, reasonPrefix) {
 			complain(o.Started, "the %s %s of %s was ordered by %s for %q, a reason that nobody gave", o.Kind, o.ID, o.Server, o.By.Name, o.Reason)
 		}
 	}
