@@ -145,6 +145,11 @@ func callsIn(ctx context.Context, file string) (calls []int, trouble string, err
 		return nil, "", err
 	}
 	defer func() { _ = db.Close() }()
+	defer func() {
+		if err != nil {
+			calls, trouble = nil, damaged(err)
+		}
+	}()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, "", err
@@ -167,18 +172,18 @@ func callsIn(ctx context.Context, file string) (calls []int, trouble string, err
 	}
 	calls, err = numbers("SELECT id FROM calls ORDER BY id")
 	if err != nil {
-		return nil, damaged(err), err
+		return nil, "", err
 	}
 	bills, err := numbers("SELECT id FROM bills ORDER BY id")
 	if err != nil {
-		return nil, damaged(err), err
+		return nil, "", err
 	}
 	if !slices.Equal(calls, bills) {
 		trouble = fmt.Sprintf("calls without bills: %v; bills without calls: %v", some(without(calls, bills)), some(without(bills, calls)))
 	}
 	var verdict string
 	if err := tx.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
-		return nil, damaged(err), err
+		return nil, "", err
 	}
 	if verdict != "ok" {
 		trouble = verdict

@@ -217,3 +217,43 @@ func summary(h *History) string {
 	return fmt.Sprintf("%v; %d answers, %d mails, %d events, %d rests, daemon started %d times, %v",
 		h.Ended.Sub(h.Began).Round(time.Second), len(h.Answers), len(h.Letters), len(h.Events), len(h.Rests), len(h.Lives), kinds)
 }
+
+// TestPlantedForReal spoils a running company behind failoverd's back, with the tools that an administrator has, and
+// wants the checker to find each of it in what was seen: an address that is held twice, half a copy in service, an older
+// copy over a newer, an event that is gone.
+func TestPlantedForReal(t *testing.T) {
+	t.Parallel()
+	needLab(t)
+	p := newPlayer(t)
+	p.Meddle = func(number int, m Meddler) error {
+		switch number {
+		case 1:
+			return m.TakeAddress()
+		case 2:
+			return errors.Join(m.GiveAddress(), m.Keep("whole"), m.Halve())
+		case 3:
+			return m.Restore("whole")
+		case 5:
+			return m.Keep("newer")
+		case 6:
+			return m.Restore("whole")
+		case 7:
+			return errors.Join(m.Restore("newer"), m.Erase("takeover.done"))
+		}
+		return nil
+	}
+	h, _, err := p.Play(t.Context(), read(t, "testdata/planted.story"), func(*History) bool { return false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, v := range Judge(h) {
+		t.Log(v)
+		found[v.Name] = true
+	}
+	for _, want := range []string{"two holders", "half a copy", "newer data lost", "history forgotten"} {
+		if !found[want] {
+			t.Errorf("%q was planted and not found", want)
+		}
+	}
+}

@@ -24,6 +24,9 @@ type Player struct {
 	Program string // failoverd
 	Self    string // the application: a program that calls Application
 	Log     func(format string, args ...any)
+	// Meddle does something to the company that failoverd has no part in, after the step of that number; nil for nothing.
+	// Tests plant defects by it, to see that the checker finds them.
+	Meddle func(number int, m Meddler) error
 }
 
 // Play plays a story in a world of its own, brings the company home, and returns what was seen. An error says that the
@@ -65,6 +68,12 @@ func (p Player) Play(ctx context.Context, s Story, keep func(*History) bool) (h 
 			return nil, "", err
 		}
 		p.play(ctx, c, &orders, i+1, step)
+		if p.Meddle != nil {
+			if err := p.Meddle(i+1, Meddler{c}); err != nil {
+				orders.Wait()
+				return nil, "", fmt.Errorf("meddle after step %d: %w", i+1, err)
+			}
+		}
 	}
 	if err := c.mendEverything(ctx); err != nil {
 		orders.Wait()

@@ -47,7 +47,9 @@ func quietNight() *History {
 		Began: second(5), Ended: second(160),
 		Lives: []Life{{during(0, 60), "killed"}, {during(62, 0), ""}},
 		Holds: []Hold{
-			{during(0, 102), "pbx", site.PBXAddress}, {during(104, 0), "pbx", site.PBXAddress}, {during(0, 0), "crm", site.CRMAddress},
+			{during(0, 102), "pbx", site.PBXAddress},
+			{during(104, 0), "pbx", site.PBXAddress},
+			{during(0, 0), "crm", site.CRMAddress},
 			{during(12, 101), theStandby, site.PBXAddress},
 		},
 		Reached: []Reach{{during(0, 10), "pbx"}, {during(90, 0), "pbx"}, {during(0, 0), "crm"}, {during(0, 0), theStandby}},
