@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 
-.PHONY: all build demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-db bench-files soak soak-files clean
+.PHONY: all build demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-db bench-files soak soak-files chaos clean
 
 all: build
 
@@ -59,6 +59,11 @@ SEED ?= $(shell date +%s)
 
 soak-files: ## a tree that changes without any order, both sides killed at random: SOAK=1h, SEED
 	go test ./replicate/files -run '^TestSoak$$' -v -count 1 -timeout 0 -soak $(SOAK) -seed $(SEED)
+
+CHAOS ?= 30m
+
+chaos: ## random faults, orders and users in the lab, judged by the six promises: CHAOS=30m, SEED
+	go test ./internal/chaos -run '^TestChaos$$' -v -count 1 -timeout 0 -chaos $(CHAOS) -seed $(SEED)
 
 clean:
 	rm -rf bin tools/openapi/node_modules

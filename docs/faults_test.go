@@ -77,7 +77,7 @@ func faults() []struct {
 			{what: "power cut of both hosts", shown: []string{lab + "TestFailAfterReboot", machine + "after-reboot"}},
 			{what: "hangs while its ARP is alive", shown: []string{machine + "arp-holds", "standby TestAPrimaryThatAnswersARPIsNotTakenOver"}},
 			{what: "reboots within the threshold", shown: []string{machine + "answered-before-the-threshold"}},
-			{what: "comes and goes", shown: []string{machine + "unstable", machine + "arp-answered-again"}},
+			{what: "comes and goes", shown: []string{machine + "unstable", machine + "unstable-after-a-reboot", machine + "arp-answered-again"}},
 			{what: "returns with its address while the standby takes over, or stands in, and says nothing", shown: []string{lab + "TestReturningPrimary", machine + "answers-during-takeover", machine + "claims-defend"}},
 			{what: "two fail, and there is one slot", shown: []string{lab + "TestTwoFailOneSlot", machine + "two-fail-one-slot"}},
 		}},
@@ -201,7 +201,7 @@ What goes wrong, and what shows that failoverd survives it. Each scenario is a t
 is said of it is its own comment, and this page is written from them. Those of ` + "`cmd/failoverd`" + ` run the daemon as people do, most
 of them in a world of hosts in network namespaces with real processes, packets and disks; those of ` + "`monitor`" + ` are
 stories that the state machine is told, event by event; those of databases run on real servers, but for SQL Server, whose
-stand-in speaks the real protocol. All run in ` + "`make test`" + `.
+stand-in speaks the real protocol. All run in ` + "`make test`" + `. What comes of many faults at once is tried by [Chaos](chaos.md).
 
 ` + "```sh" + `
 go test ./cmd/failoverd -run TestIsolatedStandby -v

@@ -79,7 +79,9 @@ func standingInIncomplete(f *Facts, e Event, _ Policy) {
 func takeoverRefused(f *Facts, e Event, _ Policy) {
 	f.Role, f.Ordered, f.Hold = StandingBy, false, Hold{Code: e.Refused, Reason: e.Reason}
 	f.Setback, f.SetbackAt, f.Told = f.Hold, e.At, e.Refused
-	f.Acknowledged = true // nothing was taken over, so nothing has to settle
+	if !f.LastTakeover.Before(f.RoleSince) {
+		f.Acknowledged = true // nothing was taken over, so nothing has to settle
+	} // else it was a takeover of before a reboot of the host that was not taken up again, and that one has to
 	f.Diverged = f.Diverged || e.Touched
 }
 

@@ -29,6 +29,7 @@ type groves struct {
 	ahead    []string
 	wait     chan struct{} // bringing ahead waits until it is closed
 	restored []string
+	recalled []string
 }
 
 func newGroves() *groves {
@@ -57,6 +58,13 @@ func (g *groves) Status(server, tree string) trees.Status {
 	s := g.status[server+"/"+tree]
 	s.Following = slices.ContainsFunc(g.orders[server], func(o trees.Order) bool { return o.Tree.Name == tree })
 	return s
+}
+
+func (g *groves) Recall(t trees.Tree) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.recalled = append(g.recalled, t.Server+"/"+t.Name)
+	return nil
 }
 
 func (g *groves) Confirm(server, tree string) bool {

@@ -193,7 +193,7 @@ func (r *recorder) event(rec plan.Record, d plan.Done) (journal.Event, bool) {
 		return journal.Event{}, false
 	}
 	at := time.Now()
-	if d.Ended != nil {
+	if d.Ended != nil && d.State != plan.Undone { // it ended when it was done, and is undone now
 		at = *d.Ended
 	}
 	e := journal.Event{

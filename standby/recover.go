@@ -127,6 +127,14 @@ func (s *Standby) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read what was being done: %w", err)
 	}
+	for _, v := range s.servers {
+		for _, tree := range v.trees {
+			if err := s.deps.Trees.Recall(tree); err != nil {
+				// It will be known again when the copy is complete, and nothing is decided by it.
+				s.log.Warn("when the copy was last complete is not known", "server", tree.Server, "tree", tree.Name, "err", err)
+			}
+		}
+	}
 	rebooted := !m.empty && m.bootID != s.deps.BootID
 	s.self.link = s.ownLink()
 	s.self.up, _ = s.own.Link(s.self.link)

@@ -22,6 +22,8 @@ type Trees interface {
 	// Quiesce returns when nothing is written to the copies of a server any more.
 	Quiesce(ctx context.Context, server string) error
 	Status(server, tree string) trees.Status
+	// Recall reads when a copy was last complete that may not be followed for long; it reads from the disk.
+	Recall(t trees.Tree) error
 	// Confirm lets deletions happen that are held back, and reports whether any were.
 	Confirm(server, tree string) bool
 	// Examine asks both ends of a tree before its files are brought back, and Bring brings them back.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"failoverd/config"
 	"failoverd/replicate/trees"
 	"failoverd/status"
@@ -310,6 +312,10 @@ func TestReloadOfTrees(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, withFiles(primary("pbx", pbx)), primary("crm", crm)).start()
 		w.pass(5 * time.Second)
+		// Until they are followed, what is said of them is what was known before the start.
+		if diff := cmp.Diff([]string{"pbx/vm", "pbx/greetings"}, w.trees.recalled); diff != "" {
+			t.Errorf("recalled at the start (-want +got):\n%s", diff)
+		}
 		load := func(servers ...config.Server) {
 			w.with(servers...)
 			_, err := w.s.Reload(context.Background(), by("changed"))

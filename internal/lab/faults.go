@@ -14,6 +14,8 @@ type faults struct {
 	icmp  bool
 	arp   bool
 	share float64 // percent of the frames lost, each way
+	deaf  bool    // nothing comes to it
+	mute  bool    // nothing that it sends leaves the switch
 }
 
 // DropICMP lets the host's firewall drop echo requests, IPv4 and IPv6; it still
@@ -34,6 +36,18 @@ func (h *Host) DropARP(drop bool) error {
 func (h *Host) RandomLoss(percent float64) error {
 	h.world.in.Helper()
 	return h.check(h.fault(func(f *faults) { f.share = percent }))
+}
+
+// Deafen loses every frame to the host on its cable; what it sends arrives. The sender does not notice.
+func (h *Host) Deafen(on bool) error {
+	h.world.in.Helper()
+	return h.check(h.fault(func(f *faults) { f.deaf = on }))
+}
+
+// Mute loses every frame of the host on its cable; what is sent to it arrives. The host does not notice.
+func (h *Host) Mute(on bool) error {
+	h.world.in.Helper()
+	return h.check(h.fault(func(f *faults) { f.mute = on }))
 }
 
 // fault changes the faults and loads the rules for all of them.
@@ -68,13 +82,20 @@ func (f *faults) cable(port string) string {
 	var b strings.Builder
 	table := "lab_" + port
 	replaceTable(&b, "bridge", table)
-	if f.share > 0 {
-		lost := "drop;"
-		if f.share < 100 { // nft refuses a comparison that is always true.
-			lost = fmt.Sprintf("numgen random mod 100000 < %d drop;", int(f.share*1000))
+	var lost strings.Builder
+	for _, way := range []struct {
+		direction string
+		all       bool
+	}{{"iifname", f.mute}, {"oifname", f.deaf}} {
+		switch {
+		case way.all || f.share >= 100: // nft refuses a comparison that is always true.
+			fmt.Fprintf(&lost, "%s %q drop; ", way.direction, port)
+		case f.share > 0:
+			fmt.Fprintf(&lost, "%s %q numgen random mod 100000 < %d drop; ", way.direction, port, int(f.share*1000))
 		}
-		fmt.Fprintf(&b, "table bridge %s { chain forward { type filter hook forward priority 0; iifname %q %s oifname %q %s }; }\n",
-			table, port, lost, port, lost)
+	}
+	if lost.Len() > 0 {
+		fmt.Fprintf(&b, "table bridge %s { chain forward { type filter hook forward priority 0; %s}; }\n", table, lost.String())
 	}
 	return b.String()
 }

@@ -160,6 +160,8 @@ func TestFaultsCutOnlyWhatTheySay(t *testing.T) {
 		{"unplugged", func() { b.Unplug() }, func() { b.Plug() }, false, false},
 		{"wrong VLAN", func() { b.WrongVLAN() }, func() { b.Plug() }, false, false},
 		{"all lost", func() { b.RandomLoss(100) }, func() { b.RandomLoss(0) }, false, false},
+		{"deaf", func() { b.Deafen(true) }, func() { b.Deafen(false) }, false, false},
+		{"mute", func() { b.Mute(true) }, func() { b.Mute(false) }, false, false},
 		{"killed", func() { b.Kill() }, func() { b.Up() }, false, false},
 	} {
 		fault.set()
@@ -177,6 +179,35 @@ func TestFaultsCutOnlyWhatTheySay(t *testing.T) {
 	b.RandomLoss(50)
 	if got := reaches(t, a, b, "10.99.0.2", 30); got < 1 || got > 22 {
 		t.Errorf("with half of the frames lost each way %d of 30 were answered, about 7 expected", got)
+	}
+}
+
+// One way only: who is deaf is heard, and who is mute hears.
+func TestOneWay(t *testing.T) {
+	t.Parallel()
+	w := lab.New(t)
+	a := w.Host("a", "10.99.0.1/24")
+	b := w.Host("b", "10.99.0.2/24")
+	if reaches(t, a, b, "10.99.0.2", 1) != 1 {
+		t.Fatal("not reached before anything is lost")
+	}
+	asked := func(f lab.Frame) bool { return f.ICMP != nil && f.ICMP.Echo() }
+	for name, one := range map[string]struct {
+		set   func(on bool) error
+		hears bool
+	}{"deaf": {b.Deafen, false}, "mute": {b.Mute, true}} {
+		one.set(true)
+		wire := b.Capture()
+		reaches(t, a, b, "10.99.0.2", 2)
+		if heard := len(wire.Matching(asked)) > 0; heard != one.hears {
+			t.Errorf("%s: it hears: %t, want %t", name, heard, one.hears)
+		}
+		wire = a.Capture()
+		reaches(t, b, a, "10.99.0.1", 2)
+		if heard := len(wire.Matching(asked)) > 0; heard == one.hears {
+			t.Errorf("%s: it is heard: %t, want %t", name, heard, !one.hears)
+		}
+		one.set(false)
 	}
 }
 

@@ -23,6 +23,7 @@ type Inbox struct {
 	mu    sync.Mutex
 	mails []Letter
 	more  chan struct{} // closed at the next mail
+	open  chan struct{} // closed unless the mail host hangs
 }
 
 // Letter is a mail that has arrived.
@@ -42,14 +43,40 @@ func newInbox(host *lab.Host) (*Inbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Inbox{more: make(chan struct{})}
+	in := &Inbox{more: make(chan struct{}), open: make(chan struct{})}
+	close(in.open)
 	in.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &delivery{inbox: in}, nil }))
 	in.server.Domain = "mail.example.com"
 	in.ended.Go(func() { _ = in.server.Serve(listener) }) // ends with Close
 	return in, nil
 }
 
+// Hang lets the mail host take connections and mails, and say nothing more; or lets it go on.
+func (in *Inbox) Hang(on bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	select {
+	case <-in.open:
+		if on {
+			in.open = make(chan struct{})
+		}
+	default:
+		if !on {
+			close(in.open)
+		}
+	}
+}
+
+// wait waits until the mail host does not hang.
+func (in *Inbox) wait() {
+	in.mu.Lock()
+	open := in.open
+	in.mu.Unlock()
+	<-open
+}
+
 func (in *Inbox) close() error {
+	in.Hang(false)
 	err := in.server.Close()
 	in.ended.Wait()
 	return err
@@ -100,6 +127,7 @@ func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
 }
 
 func (d *delivery) Data(r io.Reader) error {
+	d.inbox.wait()
 	body, err := io.ReadAll(io.LimitReader(r, 1<<20))
 	if err != nil {
 		return err

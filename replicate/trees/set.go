@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"reflect"
 	"sync"
+	"time"
 
 	"failoverd/replicate/files"
 )
@@ -18,9 +19,10 @@ type Set struct {
 	patience patienceOf
 	marking  sync.Mutex // held while a source is opened
 
-	mu     sync.Mutex
-	closed bool
-	kept   map[key]*kept
+	mu       sync.Mutex
+	closed   bool
+	kept     map[key]*kept
+	recalled map[key]time.Time // when copies were last complete that were not followed yet
 }
 
 // key names a tree.
@@ -36,7 +38,7 @@ type kept struct {
 
 // NewSet returns a set that follows nothing yet.
 func NewSet(open Opener, log *slog.Logger) *Set {
-	return &Set{open: open, log: log, patience: usualPatience(), kept: map[key]*kept{}}
+	return &Set{open: open, log: log, patience: usualPatience(), kept: map[key]*kept{}, recalled: map[key]time.Time{}}
 }
 
 // Follow says which trees of a server are followed from now on, and how. What is followed so already goes on
@@ -137,13 +139,23 @@ func (s *Set) Close() {
 	}
 }
 
-// Status tells how far the copy of a tree is. A tree that was never followed has the zero status.
+// Recall reads when the copy of a tree was last complete, so that Status knows it of one that is not followed: whoever
+// stands in for a server when the daemon starts does not follow its trees. It is for the start, since it reads from the disk.
+func (s *Set) Recall(t Tree) error {
+	synced, err := recall(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recalled[key{t.Server, t.Name}] = synced
+	return err
+}
+
+// Status tells how far the copy of a tree is. One that was not followed since the start has only what was recalled.
 func (s *Set) Status(server, tree string) Status {
 	s.mu.Lock()
-	now := s.kept[key{server, tree}]
+	now, synced := s.kept[key{server, tree}], s.recalled[key{server, tree}]
 	s.mu.Unlock()
 	if now == nil {
-		return Status{}
+		return Status{Synced: synced}
 	}
 	return now.board.read()
 }

@@ -227,6 +227,10 @@ func TestRemembersWhenItWasComplete(t *testing.T) {
 	b.must(os.Rename(b.src, b.src+".gone"))
 	b.set = NewSet(noAgents{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(b.set.Close)
+	b.must(b.set.Recall(b.order.Tree))
+	if s := b.set.Status(b.order.Tree.Server, b.order.Tree.Name); s.Synced.IsZero() || s.Following {
+		t.Errorf("of a copy that is not followed: %+v", s)
+	}
 	b.follow()
 	if s := b.wait("the source is missed", func(s Status) bool { return s.Problem != "" }); s.Synced.IsZero() {
 		t.Error("it is forgotten that the copy was complete")
