@@ -10,6 +10,7 @@ type Kind struct {
 	Name      string
 	Severity  string // where the event has none
 	Protected bool   // never dropped, however many there are
+	Over      bool   // says that what was announced is over
 	State     string // in the sender's display name, since telephones show little more
 	Symptom   string // in the subject, where this kind begins an incident
 	Lead      string // the first sentence
@@ -106,7 +107,7 @@ var kinds = [...]Kind{
 		Next:    []string{"Look at the cable, the switch port and the gateway of {standby}.", see},
 	},
 	{
-		Name: "standby.connected", Severity: journal.Info, Protected: true, State: "CONNECTED", Runbook: "standby-isolated",
+		Name: "standby.connected", Severity: journal.Info, Protected: true, Over: true, State: "CONNECTED", Runbook: "standby-isolated",
 		Symptom: "{standby} CONNECTED again",
 		Lead:    "{standby} is connected again after {lasted}: it was isolated since {since}.",
 		Nothing: "Nothing was taken over meanwhile; counting starts afresh.",
@@ -137,14 +138,14 @@ var kinds = [...]Kind{
 		Next:    []string{"Do NOT start the application on {server} yet: both would serve.", giveUp},
 	},
 	{
-		Name: "server.answering", Severity: journal.Info, Protected: true, State: "RECOVERED", Runbook: "server-recovered",
+		Name: "server.answering", Severity: journal.Info, Protected: true, Over: true, State: "RECOVERED", Runbook: "server-recovered",
 		Symptom: "{server} RECOVERED",
 		Lead:    "{server} answers again after {lasted}: it did not since {since}.",
 		Nothing: "Nothing was needed.",
 		Next:    []string{"Nothing has to be done now. To see why it was silent: `failoverd events --server {server}`"},
 	},
 	{
-		Name: "release.done", Severity: journal.Warning, Protected: true, State: "RELEASED", Runbook: "released",
+		Name: "release.done", Severity: journal.Warning, Protected: true, Over: true, State: "RELEASED", Runbook: "released",
 		Symptom: "{server} RELEASED",
 		Lead:    "{standby} has given back the role of {server} and serves its users no longer.",
 		Next: []string{
@@ -160,7 +161,7 @@ var kinds = [...]Kind{
 		Next:    []string{"Do NOT bring {server} up yet: its address may still be on {standby}.", "Remove the reason and order it again: `failoverd release {server}`", explain},
 	},
 	{
-		Name: "failback.done", Severity: journal.Warning, Protected: true, State: "FAILED BACK", Runbook: "failed-back",
+		Name: "failback.done", Severity: journal.Warning, Protected: true, Over: true, State: "FAILED BACK", Runbook: "failed-back",
 		Symptom: "{server} FAILED BACK",
 		Lead:    "{server} has its data and its role back; {standby} serves its users no longer.",
 		Next: []string{
@@ -193,7 +194,7 @@ var kinds = [...]Kind{
 		Next:    []string{"Look at that network and network card of {server}.", "See all its paths: `failoverd show {server}`"},
 	},
 	{
-		Name: "server.path_up", Severity: journal.Info, State: "PATH UP", Runbook: "path-down",
+		Name: "server.path_up", Severity: journal.Info, Over: true, State: "PATH UP", Runbook: "path-down",
 		Symptom: "{server} answers over all its paths",
 		Lead:    "The address of {server} that did not answer answers again.",
 		Nothing: "Nothing was needed.",
@@ -207,7 +208,7 @@ var kinds = [...]Kind{
 		Next:    []string{"Look at the service that the probe asks.", "See all probes: `failoverd show {server}`"},
 	},
 	{
-		Name: "server.probe_ok", Severity: journal.Info, State: "PROBE OK", Runbook: "probe-failed",
+		Name: "server.probe_ok", Severity: journal.Info, Over: true, State: "PROBE OK", Runbook: "probe-failed",
 		Symptom: "{server} probe passes again",
 		Lead:    "The probe of {server} that failed passes again.",
 		Nothing: "Nothing was needed.",
@@ -287,7 +288,7 @@ var kinds = [...]Kind{
 		},
 	},
 	{
-		Name: "replication.done", Severity: journal.Info, Protected: true, State: "COPIED", Runbook: "replication-done",
+		Name: "replication.done", Severity: journal.Info, Protected: true, Over: true, State: "COPIED", Runbook: "replication-done",
 		Symptom: "{server} replication SUCCEEDS again",
 		Lead:    "The replication of {server}, which had failed, succeeds again.",
 		Next:    []string{"Nothing has to be done now. To see the age of the data: `failoverd show {server}`"},
@@ -314,7 +315,7 @@ var kinds = [...]Kind{
 		},
 	},
 	{
-		Name: "drill.passed", Severity: journal.Info, Protected: true, State: "DRILL PASSED", Runbook: "drill-failed",
+		Name: "drill.passed", Severity: journal.Info, Protected: true, Over: true, State: "DRILL PASSED", Runbook: "drill-failed",
 		Symptom: "{server} drill PASSES again",
 		Lead:    "A takeover of {server} was rehearsed on {standby}, and nothing failed any more.",
 		Nothing: "It dropped what it had made for that.",
@@ -355,7 +356,7 @@ var kinds = [...]Kind{
 		},
 	},
 	{
-		Name: "files.current", Severity: journal.Info, Protected: true, State: "FILES CURRENT", Runbook: "files-current",
+		Name: "files.current", Severity: journal.Info, Protected: true, Over: true, State: "FILES CURRENT", Runbook: "files-current",
 		Symptom: "{server} files are as their source again",
 		Lead:    "What was said about a copy of files of {server} has passed: it is as its source again ({reason}).",
 		Nothing: "It was brought up to date.",
@@ -369,7 +370,7 @@ var kinds = [...]Kind{
 		Next:    []string{"See each check with the command that helps: `failoverd check {server}`"},
 	},
 	{
-		Name: "server.ready", Severity: journal.Info, Protected: true, State: "READY", Runbook: "not-ready",
+		Name: "server.ready", Severity: journal.Info, Protected: true, Over: true, State: "READY", Runbook: "not-ready",
 		Symptom: "{server} READY again",
 		Lead:    "{standby} would take {server} over again. It could not for {lasted}.",
 		Nothing: "Nothing was needed.",

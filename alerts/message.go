@@ -10,7 +10,7 @@ import (
 	"github.com/wneessen/go-mail"
 )
 
-// Message is one alert to one recipient, ready to be sent: a mail, and what a webhook or a command gets instead.
+// Message is one alert to one recipient, ready to be sent: a mail, and what programs get instead.
 type Message struct {
 	From      string // with the display name
 	To        string

@@ -18,6 +18,8 @@ type Notification struct {
 	Standby  string     `json:"standby"`
 	Server   string     `json:"server"`   // empty where it is about the standby itself
 	Incident string     `json:"incident"` // empty where it belongs to none
+	Alarm    string     `json:"alarm"`    // the same in what raises an alarm and in what clears it: the incident, where there is one
+	Clears   bool       `json:"clears"`   // says that what the alarm was about is over
 	Title    string     `json:"title"`    // one line; of an incident, the same in all its alerts
 	Summary  string     `json:"summary"`  // one sentence: what this alert says
 	Reason   string     `json:"reason"`
@@ -29,8 +31,10 @@ type Notification struct {
 	Next     []string   `json:"next"`           // what to do, step by step; commands in backquotes
 	Text     string     `json:"text"`           // the whole mail
 	Runbook  string     `json:"runbook"`        // anchor in docs/alerts.md
-	Console  string     `json:"console"`        // link; empty where none is known
-	Version  string     `json:"version"`        // failoverd's
+	// RunbookURL is where it can be read: of the standby, where it listens on the network; a file on it otherwise.
+	RunbookURL string `json:"runbook_url"`
+	Console    string `json:"console"` // link; empty where none is known
+	Version    string `json:"version"` // failoverd's
 }
 
 // notificationSchema names the meaning of the keys.
@@ -42,6 +46,7 @@ func (s Story) notification(id, text string) Notification {
 	n := Notification{
 		Schema: notificationSchema, ID: id, Event: s.Event.Seq, Kind: s.Event.Kind, Severity: s.severity(), State: kind.State,
 		Standby: s.Standby, Server: s.Event.Server, Incident: s.Event.Incident,
+		Alarm: s.alarm(), Clears: kind.Over,
 		Title:   strings.TrimPrefix(strings.TrimPrefix(s.subject(), "Re: "), "failoverd: "),
 		Summary: s.fill(kind.Lead), Reason: say(s.Event.Reason), Actor: say(orderedBy(s.Event)),
 		Time: s.Event.Time.In(s.Zone), Since: s.began().In(s.Zone), Attempt: s.Mail.Attempts + 1,
@@ -54,10 +59,22 @@ func (s Story) notification(id, text string) Notification {
 	for _, next := range kind.Next {
 		n.Next = append(n.Next, s.fill(next))
 	}
+	if s.Runbooks != "" {
+		n.RunbookURL = s.Runbooks + "#" + kind.Runbook
+	}
 	if s.Console != "" && s.Event.Server != "" {
 		n.Console = strings.TrimSuffix(s.Console, "/") + "/servers/" + s.Event.Server
 	}
 	return n
+}
+
+// alarm is what raises an alarm and what clears it have in common: the incident, or else whom it is about and the runbook,
+// which kinds such as server.path_down and server.path_up share.
+func (s Story) alarm() string {
+	if s.Event.Incident != "" {
+		return s.Event.Incident
+	}
+	return s.server() + "/" + s.kind().Runbook
 }
 
 // document is the notification as it is sent.

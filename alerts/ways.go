@@ -11,6 +11,8 @@ import (
 const (
 	webhookPrefix = "webhook:"
 	commandPrefix = "command:"
+	snmpPrefix    = "snmp:"
+	syslogPrefix  = "syslog:"
 )
 
 // WebhookNamed is the recipient that stands for a webhook.
@@ -18,6 +20,12 @@ func WebhookNamed(name string) string { return webhookPrefix + name }
 
 // CommandNamed is the recipient that stands for a command.
 func CommandNamed(name string) string { return commandPrefix + name }
+
+// SNMPNamed is the recipient that stands for a management station.
+func SNMPNamed(name string) string { return snmpPrefix + name }
+
+// SyslogNamed is the recipient that stands for a receiver of syslog.
+func SyslogNamed(name string) string { return syslogPrefix + name }
 
 // Patterns of recipients that are reached by one way.
 const (
@@ -53,7 +61,7 @@ type Way interface {
 // Ways are all the ways out of a configuration. To whom a message goes says which one it takes.
 type Ways struct {
 	Mail     Way            // nil: there is no mail server
-	Channels map[string]Way // webhooks and commands, by recipient
+	Channels map[string]Way // the others, by recipient
 }
 
 // Empty tells whether there is no way out at all.

@@ -163,6 +163,8 @@ func TestWays(t *testing.T) {
 		"webhook:x@example.com": {mailWay, "mail"},
 		WebhookNamed("chat"):    {"webhook:chat", "webhook"},
 		CommandNamed("sms"):     {"command:sms", "command"},
+		SNMPNamed("nms"):        {"snmp:nms", "snmp"},
+		SyslogNamed("central"):  {"syslog:central", "syslog"},
 	} {
 		if got := [2]string{wayTo(recipient), sortOf(recipient)}; got != want {
 			t.Errorf("%s: %v, want %v", recipient, got, want)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
@@ -90,6 +91,8 @@ type Config struct {
 	Metrics *Metrics     // nil makes one of its own
 	Version string       // of failoverd
 	Limits  Limits       // zero fields take their defaults
+	// Documents are what is shown at /docs: README.md, CHANGELOG.md, and the rest in docs. Nil: nothing is.
+	Documents fs.FS
 }
 
 // Server answers requests. It serves any number of listeners.
@@ -139,6 +142,9 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	if err := s.routes(); err != nil {
+		return nil, err
+	}
+	if err := s.documentRoutes(c.Documents); err != nil {
 		return nil, err
 	}
 	s.handler = s.guard(s.mux)

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"failoverd/api/documents"
 	"failoverd/plan"
 )
 
@@ -82,16 +83,16 @@ func (s *Server) guard(next *http.ServeMux) http.Handler {
 	})
 }
 
-// public reports whether anybody may ask for the path: health, the description, the console's own files, who is signed
+// public reports whether anybody may ask for the path: health, the description, the console's own files, the documents, who is signed
 // in, and to be signed in.
 func public(r *http.Request) bool {
 	switch p := r.URL.Path; p {
-	case "/healthz", "/readyz", "/openapi.json", "/":
+	case "/healthz", "/readyz", "/openapi.json", "/", documents.Base:
 		return true
 	case sessionPath:
 		return r.Method != http.MethodDelete
 	default:
-		return strings.HasPrefix(p, "/console/")
+		return strings.HasPrefix(p, "/console/") || strings.HasPrefix(p, documents.Base+"/")
 	}
 }
 

@@ -18,7 +18,7 @@ type Delivery struct {
 	Kind       string     `json:"kind"`
 	Server     string     `json:"server"`
 	Incident   string     `json:"incident"`
-	Recipient  string     `json:"recipient" doc:"A mail address, webhook:NAME or command:NAME"`
+	Recipient  string     `json:"recipient" doc:"A mail address, webhook:NAME, command:NAME, snmp:NAME or syslog:NAME"`
 	MessageID  string     `json:"message_id" doc:"The same at every attempt; of a webhook and a command, the id that they are given"`
 	State      string     `json:"state" enum:"pending,sent,failed,dropped" doc:"dropped: left out, because there were too many"`
 	Answer     string     `json:"answer" doc:"Last answer of the other side, or why there was none"`
@@ -69,7 +69,7 @@ func (s *Server) mailRoutes(h huma.API) {
 	add(s, h, route{
 		method: http.MethodPost, path: "/test-alert", id: "test-alert", tag: "alerts", role: Operator, wide: true, changes: true, slow: true,
 		errors: []int{409, 503}, summary: "Send a real alert to everybody and show the dialogues",
-		detail: "By every way out: mail, webhooks, commands. An alert that is not accepted is no error of the request: `ok` says so. It may take two minutes.",
+		detail: "By every way out: mail, webhooks, commands, SNMP, syslog. An alert that is not accepted is no error of the request: `ok` says so. It may take two minutes.",
 	},
 		func(ctx context.Context, in *struct{ Body *Remark }) (*document[TestAlertResult], error) {
 			o, err := order(ctx, orZero(in.Body).Reason, nil, nil)

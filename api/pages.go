@@ -1,6 +1,11 @@
 package api
 
-import "failoverd/api/console"
+import (
+	"io/fs"
+
+	"failoverd/api/console"
+	"failoverd/api/documents"
+)
 
 // consoleRoutes are the console's own files. Anybody may have them: what they show comes from the other routes.
 func (s *Server) consoleRoutes() {
@@ -10,4 +15,19 @@ func (s *Server) consoleRoutes() {
 		}
 		s.mux.Handle("GET "+at, part)
 	}
+}
+
+// documentRoutes are the documents as pages. Anybody may have them: they say nothing of this standby.
+func (s *Server) documentRoutes(files fs.FS) error {
+	if files == nil {
+		return nil
+	}
+	parts, err := documents.Parts(files)
+	if err != nil {
+		return err
+	}
+	for at, part := range parts {
+		s.mux.Handle("GET "+at, part)
+	}
+	return nil
 }

@@ -29,8 +29,19 @@ func (v *validator) alerts(raw rawAlerts, file spot) Alerts {
 			a.Commands = append(a.Commands, v.alertCommand(item, taken))
 		}
 	}
+	for _, item := range raw.SNMP.items {
+		if !item.bad {
+			a.SNMP = append(a.SNMP, v.snmp(item, taken))
+		}
+	}
+	for _, item := range raw.Syslog.items {
+		if !item.bad {
+			a.Syslog = append(a.Syslog, v.syslog(item, taken))
+		}
+	}
 	if n := len(taken); n > maxChannels {
-		v.r.errorf(where(raw.Webhooks.spot, raw.Commands.spot), fmt.Sprintf("write at most %d of both", maxChannels), "there are %d webhooks and commands", n)
+		v.r.errorf(where(raw.Webhooks.spot, raw.Commands.spot, raw.SNMP.spot, raw.Syslog.spot), fmt.Sprintf("write at most %d of all", maxChannels),
+			"there are %d webhooks, commands and receivers by SNMP and syslog", n)
 	}
 	a.RemindEvery = v.reminders(raw.RemindEvery)
 	if raw.Escalation.set() && !raw.Escalation.bad {
@@ -42,7 +53,7 @@ func (v *validator) alerts(raw rawAlerts, file spot) Alerts {
 	if !raw.Email.set() {
 		switch {
 		case a.Anybody():
-			v.r.notice(file.child("alerts.email"), "nobody is mailed", "alerts go to the webhooks and commands alone")
+			v.r.notice(file.child("alerts.email"), "nobody is mailed", "alerts go the other ways alone")
 		default:
 			if a.DailyReport != "" {
 				v.r.notice(raw.DailyReport.spot, "nobody is mailed the daily report", "write alerts.email as well")
@@ -68,7 +79,7 @@ func (v *validator) channel(raw text, parent spot, taken map[string]bool) string
 	}
 	name := v.name(raw)
 	if raw.good() && taken[strings.ToLower(name)] {
-		v.r.errorf(raw.spot, "give each webhook and each command a name of its own", "the name %s is used for another webhook or command", show(name))
+		v.r.errorf(raw.spot, "give each way out a name of its own", "the name %s is used for another webhook, command or receiver", show(name))
 	}
 	taken[strings.ToLower(name)] = true
 	return name
@@ -209,10 +220,10 @@ func (v *validator) reminders(d duration) time.Duration {
 	return v.lasting(d, usual, time.Minute, 7*24*time.Hour)
 }
 
-// escalation takes to whom an incident goes that nobody acknowledges. Names are those of webhooks and commands, in lower case.
+// escalation takes to whom an incident goes that nobody acknowledges. Names are those of the other ways out, in lower case.
 func (v *validator) escalation(raw rawEscalation, mail bool, names map[string]bool) *Escalation {
 	e := &Escalation{After: v.lasting(raw.After, 20*time.Minute, time.Minute, 7*24*time.Hour)}
-	if v.required(raw.To.spot, raw.spot, "to", "write mail addresses, or names of webhooks and commands, in a list") && raw.To.good() && len(raw.To.items) == 0 {
+	if v.required(raw.To.spot, raw.spot, "to", "write mail addresses, or names of webhooks, commands and receivers, in a list") && raw.To.good() && len(raw.To.items) == 0 {
 		v.r.error(raw.To.spot, "the list is empty", "write at least one, or remove alerts.escalation")
 	}
 	for _, item := range raw.To.items {
@@ -223,10 +234,10 @@ func (v *validator) escalation(raw rawEscalation, mail bool, names map[string]bo
 		switch {
 		case strings.Contains(to, "@"):
 			if v.mailbox(item); !mail {
-				v.r.error(item.spot, "there is no mail server for "+show(to), "write alerts.email as well, or name a webhook or a command")
+				v.r.error(item.spot, "there is no mail server for "+show(to), "write alerts.email as well, or name another way out")
 			}
 		case !names[strings.ToLower(to)]:
-			v.r.error(item.spot, show(to)+" is neither a mail address nor the name of a webhook or a command", "write the name that it has under alerts.webhooks or alerts.commands")
+			v.r.error(item.spot, show(to)+" is neither a mail address nor the name of a webhook, a command or a receiver", "write the name that it has under alerts.webhooks, commands, snmp or syslog")
 		}
 		if slices.ContainsFunc(e.To, func(o string) bool { return strings.EqualFold(o, to) }) {
 			v.r.errorf(item.spot, "remove one of the two", "%s is listed twice", show(to))

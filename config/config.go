@@ -47,6 +47,8 @@ type Alerts struct {
 	Email       *Email         `key:"email"` // nil: nobody is mailed
 	Webhooks    []Webhook      `key:"webhooks"`
 	Commands    []AlertCommand `key:"commands"`
+	SNMP        []SNMP         `key:"snmp"`
+	Syslog      []Syslog       `key:"syslog"`
 	DailyReport string         `key:"daily_report"` // "HH:MM" local time, or ""
 	RemindEvery time.Duration  `key:"remind_every"` // of an incident that nobody has acknowledged; 0: never
 	Escalation  *Escalation    `key:"escalation"`   // nil: nothing is escalated
@@ -65,15 +67,17 @@ type Heartbeat struct {
 // Escalation is who is told of a critical incident that nobody has acknowledged for a while.
 type Escalation struct {
 	After time.Duration `key:"after"`
-	To    []string      `key:"to"` // mail addresses, and names of webhooks and commands
+	To    []string      `key:"to"` // mail addresses, and names of the other ways out
 }
 
 // Anybody tells whether anybody is told at all.
-func (a Alerts) Anybody() bool { return a.Email != nil || len(a.Webhooks)+len(a.Commands) > 0 }
+func (a Alerts) Anybody() bool {
+	return a.Email != nil || len(a.Webhooks)+len(a.Commands)+len(a.SNMP)+len(a.Syslog) > 0
+}
 
 // Webhook is a receiver that alerts are posted to.
 type Webhook struct {
-	Name     string        `key:"name"` // unique among webhooks and commands
+	Name     string        `key:"name"` // unique among all ways out but mail
 	URL      string        `key:"url"`  // to be shown to nobody: many receivers know their senders by it
 	Secret   Secret        `key:"secret"`
 	CAFile   string        `key:"ca_file"`  // absolute, or "" for the system's authorities
@@ -87,6 +91,34 @@ type AlertCommand struct {
 	Command  []string      `key:"command"`
 	Severity string        `key:"severity"`
 	Timeout  time.Duration `key:"timeout"`
+}
+
+// SNMP is a management station that is told of alerts.
+type SNMP struct {
+	Name            string         `key:"name"`
+	Address         netip.AddrPort `key:"address"`
+	Version         string         `key:"version"` // v2c or v3
+	Community       Secret         `key:"community"`
+	Username        string         `key:"username"` // of v3, as the rest down to the privacy password
+	Auth            string         `key:"auth"`     // sha, sha256 or sha512
+	AuthPassword    Secret         `key:"auth_password"`
+	Privacy         string         `key:"privacy"` // aes, aes256 or none
+	PrivacyPassword Secret         `key:"privacy_password"`
+	Confirmed       bool           `key:"confirmed"` // informs and not traps
+	Severity        string         `key:"severity"`
+	Timeout         time.Duration  `key:"timeout"`
+}
+
+// Syslog is a receiver of alerts as messages of RFC 5424.
+type Syslog struct {
+	Name       string         `key:"name"`
+	Address    netip.AddrPort `key:"address"`
+	Transport  string         `key:"transport"`   // udp, tcp or tls
+	ServerName string         `key:"server_name"` // in its certificate; "": the address
+	CAFile     string         `key:"ca_file"`     // absolute, or "" for the system's authorities
+	Facility   string         `key:"facility"`
+	Severity   string         `key:"severity"`
+	Timeout    time.Duration  `key:"timeout"`
 }
 
 // Email is the mail server and the people behind it.

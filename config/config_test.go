@@ -139,7 +139,8 @@ func TestNotices(t *testing.T) {
 	c := mustParse(t, string(reference)+`
   - {name: FOURTH, address: 192.168.11.5, probes: [{kind: agent}], takeover: {start: {command: [/bin/x]}, release_after: 5s}}
 `)
-	want := `servers[DEMOSERVER].probes[database].sql: not available in this version: probes of kind sql
+	want := `alerts.snmp[old-nms]: SNMP v2c sends its community and what it says in the clear
+servers[DEMOSERVER].probes[database].sql: not available in this version: probes of kind sql
 servers[SECOND].takeover.auto_release: the takeover ends by itself 30s after the primary answers again
 servers[FOURTH].management_address: there is no other address to watch the server by once its own is taken over
 servers[FOURTH].takeover.start.command: there is a command to start the stand-in and none to stop it

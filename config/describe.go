@@ -83,6 +83,7 @@ func (c *Config) describeStandby(w io.Writer) {
 	for _, a := range c.Alerts.Commands {
 		fmt.Fprintf(w, "Command %s: %s takes alerts (at most %s)%s\n", a.Name, strings.Join(a.Command, " "), brief(a.Timeout), atLeast(a.Severity))
 	}
+	c.describeReceivers(w)
 }
 
 // describeIncidents says what happens to what nobody acknowledges, and who hears that failoverd lives.
@@ -281,6 +282,12 @@ func (c *Config) told() string {
 	}
 	for _, a := range c.Alerts.Commands {
 		told += ", command " + a.Name
+	}
+	for _, r := range c.Alerts.SNMP {
+		told += ", SNMP " + r.Name
+	}
+	for _, r := range c.Alerts.Syslog {
+		told += ", syslog " + r.Name
 	}
 	return told
 }

@@ -27,7 +27,7 @@ servers:
 	changed, restart := old.Diff(next)
 	want := []string{
 		"standby.name", "standby.data_dir", "standby.interface", "standby.capacity", "standby.witnesses", "standby.settle",
-		"alerts.email.username", "alerts.email.password", "alerts.email.to", "alerts.webhooks", "alerts.commands", "alerts.escalation", "alerts.heartbeat",
+		"alerts.email.username", "alerts.email.password", "alerts.email.to", "alerts.webhooks", "alerts.commands", "alerts.snmp", "alerts.syslog", "alerts.escalation", "alerts.heartbeat",
 		"api.socket", "api.listen",
 		"servers[A].ping.fail_after", "servers[A].probes", "servers[A].takeover.fence.timeout", "servers[A].takeover.ready", "servers[A].files",
 		"servers[B] (added)",
@@ -42,7 +42,7 @@ servers:
 	if back, _ := next.Diff(old); back[len(back)-1] != "servers[B] (removed)" {
 		t.Errorf("back: %v", back)
 	}
-	if changed, _ := mustParse(t, "standby: {}").Diff(old); !cmp.Equal(changed, []string{"alerts.email", "alerts.webhooks", "alerts.commands", "alerts.escalation", "alerts.heartbeat", "servers[A] (added)"}) {
+	if changed, _ := mustParse(t, "standby: {}").Diff(old); !cmp.Equal(changed, []string{"alerts.email", "alerts.webhooks", "alerts.commands", "alerts.snmp", "alerts.syslog", "alerts.escalation", "alerts.heartbeat", "servers[A] (added)"}) {
 		t.Errorf("from nothing: %v", changed)
 	}
 }

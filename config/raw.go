@@ -32,6 +32,8 @@ type rawAlerts struct {
 	Email       rawEmail              `yaml:"email"`
 	Webhooks    list[rawWebhook]      `yaml:"webhooks"`
 	Commands    list[rawAlertCommand] `yaml:"commands"`
+	SNMP        list[rawSNMP]         `yaml:"snmp"`
+	Syslog      list[rawSyslog]       `yaml:"syslog"`
 	DailyReport text                  `yaml:"daily_report"`
 	RemindEvery duration              `yaml:"remind_every"`
 	Escalation  rawEscalation         `yaml:"escalation"`
@@ -69,6 +71,34 @@ type rawAlertCommand struct {
 	Command  list[text] `yaml:"command"`
 	Severity text       `yaml:"severity"`
 	Timeout  duration   `yaml:"timeout"`
+}
+
+type rawSNMP struct {
+	spot
+	Name            text     `yaml:"name"`
+	Address         text     `yaml:"address"`
+	Version         text     `yaml:"version"`
+	Community       secret   `yaml:"community"`
+	Username        text     `yaml:"username"`
+	Auth            text     `yaml:"auth"`
+	AuthPassword    secret   `yaml:"auth_password"`
+	Privacy         text     `yaml:"privacy"`
+	PrivacyPassword secret   `yaml:"privacy_password"`
+	Confirmed       truth    `yaml:"confirmed"`
+	Severity        text     `yaml:"severity"`
+	Timeout         duration `yaml:"timeout"`
+}
+
+type rawSyslog struct {
+	spot
+	Name       text     `yaml:"name"`
+	Address    text     `yaml:"address"`
+	Transport  text     `yaml:"transport"`
+	ServerName text     `yaml:"server_name"`
+	CAFile     text     `yaml:"ca_file"`
+	Facility   text     `yaml:"facility"`
+	Severity   text     `yaml:"severity"`
+	Timeout    duration `yaml:"timeout"`
 }
 
 type rawEmail struct {

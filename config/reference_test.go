@@ -34,7 +34,7 @@ func mustParse(t *testing.T, text string) *Config {
 
 // belowSecret matches the sources of a secret, which are annotated once, with
 // the first secret.
-var belowSecret = regexp.MustCompile(`(?:password|secret)\.(file|env|credential)$`)
+var belowSecret = regexp.MustCompile(`(?:password|secret|community)\.(file|env|credential)$`)
 
 func TestReferenceNamesEveryKey(t *testing.T) {
 	c := mustParse(t, string(reference))
@@ -82,7 +82,7 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 // must be there, so that any key can be set in it.
 const required = `
 standby: {}
-alerts: {email: {host: 192.168.11.5, from: a@example.com, to: [b@example.com]}, webhooks: [{name: w, url: "https://192.168.11.7/x", secret: {env: X}}], commands: [{name: c, command: [/bin/true]}], escalation: {to: [c]}, heartbeat: {url: "https://192.168.11.7/p"}}
+alerts: {email: {host: 192.168.11.5, from: a@example.com, to: [b@example.com]}, webhooks: [{name: w, url: "https://192.168.11.7/x", secret: {env: X}}], commands: [{name: c, command: [/bin/true]}], snmp: [{name: s, address: "192.168.11.8:162", username: u, auth_password: {env: X}, privacy_password: {env: X}}], syslog: [{name: l, address: "192.168.11.9:514"}], escalation: {to: [c]}, heartbeat: {url: "https://192.168.11.7/p"}}
 api: {}
 servers:
   - name: A
@@ -112,7 +112,7 @@ func TestReferenceTellsTheDefaults(t *testing.T) {
 	}
 	others := map[string]any{
 		"standby.data_dir": "/x", "standby.capacity": 2, "standby.replications_at_once": 3,
-		"servers[].databases[].catch_up": false, "alerts.email.tls": "implicit", "alerts.email.severity": "warning", "alerts.heartbeat.method": "POST", "alerts.remind_every": "5m", "alerts.escalation.after": "5m", "alerts.webhooks[].severity": "critical", "alerts.commands[].severity": "none", "api.socket": "/x/s",
+		"servers[].databases[].catch_up": false, "alerts.email.tls": "implicit", "alerts.email.severity": "warning", "alerts.heartbeat.method": "POST", "alerts.remind_every": "5m", "alerts.escalation.after": "5m", "alerts.webhooks[].severity": "critical", "alerts.commands[].severity": "none", "alerts.snmp[].auth": "sha512", "alerts.snmp[].privacy": "aes256", "alerts.snmp[].confirmed": false, "alerts.snmp[].severity": "critical", "alerts.syslog[].transport": "tcp", "alerts.syslog[].facility": "local7", "alerts.syslog[].severity": "warning", "api.socket": "/x/s",
 		"servers[].probes[].failure": "failure", "servers[].probes[].http.status": 204,
 		"servers[].takeover.mode": "manual", "servers[].takeover.assume_address": false, "servers[].takeover.on_conflict": "seize",
 		"servers[].takeover.on_claim": "yield", "servers[].takeover.on_failure": "keep", "servers[].takeover.address": "first",

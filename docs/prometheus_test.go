@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+
 	"failoverd/api"
 	"failoverd/status"
 )
@@ -98,8 +100,9 @@ func (still) Snapshot() status.Snapshot {
 	}
 }
 
-// TestMetricsTable holds the table of metrics against what a scrape brings, and the names in the alert rules as well.
-func TestMetricsTable(t *testing.T) {
+// scrape is what a scrape brings when everything has happened once.
+func scrape(t *testing.T) []*dto.MetricFamily {
+	t.Helper()
 	metrics := api.NewMetrics("test")
 	if _, err := api.New(api.Config{Standby: still{}, History: struct{ api.History }{}, Metrics: metrics}); err != nil {
 		t.Fatal(err)
@@ -115,14 +118,35 @@ func TestMetricsTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return slices.DeleteFunc(families, func(f *dto.MetricFamily) bool { return !strings.HasPrefix(f.GetName(), "failoverd_") })
+}
+
+// labelsOf are the labels of a metric.
+func labelsOf(f *dto.MetricFamily) []string {
+	labels := []string{}
+	for _, l := range f.GetMetric()[0].GetLabel() {
+		labels = append(labels, l.GetName())
+	}
+	return labels
+}
+
+// scraped are the labels of every metric that a scrape brings.
+func scraped(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	for _, f := range scrape(t) {
+		found[f.GetName()] = labelsOf(f)
+	}
+	return found
+}
+
+// TestMetricsTable holds the table of metrics against what a scrape brings, and the names in the alert rules as well.
+func TestMetricsTable(t *testing.T) {
 	var want, names []string
-	for _, f := range families {
-		if !strings.HasPrefix(f.GetName(), "failoverd_") {
-			continue
-		}
+	for _, f := range scrape(t) {
 		var labels []string
-		for _, l := range f.GetMetric()[0].GetLabel() {
-			labels = append(labels, "`"+l.GetName()+"`")
+		for _, l := range labelsOf(f) {
+			labels = append(labels, "`"+l+"`")
 		}
 		slices.Sort(labels)
 		names = append(names, f.GetName())

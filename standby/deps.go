@@ -54,7 +54,7 @@ type Deps struct {
 	// Next is the schedule of announcements: how long to wait for the next one.
 	Next func(since time.Duration) time.Duration
 
-	// Recipients are all whom alerts can go to, as configured now: mail addresses, webhooks and commands.
+	// Recipients are all whom alerts can go to, as configured now: mail addresses, and names of the other ways out.
 	Recipients func() []string
 	// TestAlert sends a test alert to one of them and returns the dialogue.
 	TestAlert func(ctx context.Context, to string) (transcript []string, likely string, err error)

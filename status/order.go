@@ -111,7 +111,7 @@ type Uncopied struct {
 // TestMail is what came of a test alert.
 type TestMail struct {
 	OK         bool     `json:"ok"`
-	Recipient  string   `json:"recipient" doc:"A mail address, webhook:NAME or command:NAME"`
+	Recipient  string   `json:"recipient" doc:"A mail address, webhook:NAME, command:NAME, snmp:NAME or syslog:NAME"`
 	Transcript []string `json:"transcript" doc:"What both sides said, secrets masked"`
 	Error      string   `json:"error"`
 	Likely     string   `json:"likely_cause" doc:"In words, empty if it worked"`

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"failoverd"
 	"failoverd/alerts"
 	"failoverd/api"
 	"failoverd/config"
@@ -100,7 +101,7 @@ func (d service) run(ctx context.Context) (err error) {
 	if err := os.MkdirAll(c.Standby.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	w := &world{config: c, log: log}
+	w := &world{config: c, log: log, started: time.Now()}
 	w.current.Store(c)
 	if w.net, err = netstate.New(log.With("component", "links")); err != nil {
 		return err
@@ -129,13 +130,13 @@ func (d service) run(ctx context.Context) (err error) {
 	metrics := api.NewMetrics(versionOf().Version)
 	w.metrics = metrics
 	w.heart = alerts.NewHeartbeat(heartbeat(c), w.well, metrics.ObserveHeartbeat, w.journal, log.With("component", "heartbeat"))
-	outbox := alerts.NewOutbox(w.journal, sender(ways(c)), w.composer(c), log.With("component", "alerts"))
+	outbox := alerts.NewOutbox(w.journal, sender(ways(c, w.started)), w.composer(c), log.With("component", "alerts"))
 	s, err := standby.New(ctx, w.deps(d.file, d.memory(w.journal), outbox))
 	if err != nil {
 		return err
 	}
 	w.standby.Store(s)
-	server, err := api.New(api.Config{Standby: s, History: w.journal, Agents: w.link, Log: log.With("component", "api"), Metrics: metrics, Version: versionOf().Version})
+	server, err := api.New(api.Config{Standby: s, History: w.journal, Agents: w.link, Log: log.With("component", "api"), Metrics: metrics, Version: versionOf().Version, Documents: failoverd.Documents})
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,9 @@ func (p *program) testAlertCommand() *cobra.Command {
 		Use:   "test-alert",
 		Short: "Send a real alert to every recipient and show the dialogues",
 		Long: `Has the daemon send a test alert to every configured recipient, the way that it
-sends alerts: by mail, to the webhooks and to the commands. Shows what both sides
-said. Secrets are masked. Exit code 1 if an alert was not accepted, with the
-likely cause in words.`,
+sends alerts: by mail, to webhooks and commands, by SNMP and syslog. Shows what
+both sides said. Secrets are masked. Exit code 1 if an alert was not accepted,
+with the likely cause in words.`,
 		Example: `  failoverd test-alert`,
 		Args:    names("", 0, 0),
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,6 +40,7 @@ type world struct {
 	metrics standby.Metrics
 	link    link
 	heart   *alerts.Heartbeat
+	started time.Time
 	log     *slog.Logger
 	current atomic.Pointer[config.Config] // in force
 	standby atomic.Pointer[standby.Standby]
@@ -80,7 +83,7 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		},
 		Loaded: func(c *config.Config) {
 			w.current.Store(c)
-			outbox.Use(sender(ways(c)), w.composer(c))
+			outbox.Use(sender(ways(c, w.started)), w.composer(c))
 			w.heart.Use(heartbeat(c))
 		},
 		Metrics: w.metrics,
@@ -239,8 +242,8 @@ func (w *world) rehearse(c config.Server) replicate.Check {
 	}
 }
 
-// ways are the ways out for alerts that a configuration names.
-func ways(c *config.Config) alerts.Ways {
+// ways are the ways out for alerts that a configuration names. Started is when failoverd did.
+func ways(c *config.Config, started time.Time) alerts.Ways {
 	out := alerts.Ways{Channels: map[string]alerts.Way{}}
 	if e := c.Alerts.Email; e != nil {
 		out.Mail = alerts.NewSMTP(alerts.SMTPConfig{
@@ -254,6 +257,18 @@ func ways(c *config.Config) alerts.Ways {
 	}
 	for _, a := range c.Alerts.Commands {
 		out.Channels[alerts.CommandNamed(a.Name)] = alerts.NewCommand(alerts.CommandConfig{Args: a.Command, Timeout: a.Timeout})
+	}
+	for _, r := range c.Alerts.SNMP {
+		out.Channels[alerts.SNMPNamed(r.Name)] = alerts.NewSNMP(alerts.SNMPConfig{
+			Address: r.Address, Version: r.Version, Community: r.Community.Reveal,
+			Username: r.Username, Auth: r.Auth, AuthKey: r.AuthPassword.Reveal, Privacy: r.Privacy, PrivKey: r.PrivacyPassword.Reveal,
+			Engine: config.EngineID(c.Standby.Name), Confirmed: r.Confirmed, Timeout: r.Timeout, Started: started,
+		})
+	}
+	for _, r := range c.Alerts.Syslog {
+		out.Channels[alerts.SyslogNamed(r.Name)] = alerts.NewSyslog(alerts.SyslogConfig{
+			Address: r.Address.String(), Transport: r.Transport, ServerName: r.ServerName, CAFile: r.CAFile, Facility: r.FacilityCode(), Timeout: r.Timeout,
+		})
 	}
 	return out
 }
@@ -289,11 +304,27 @@ func sender(w alerts.Ways) alerts.Sender {
 
 // composer is what mails need beside the journal.
 func (w *world) composer(c *config.Config) alerts.Composer {
-	out := alerts.Composer{Standby: c.Standby.Name, Version: versionOf().Version, Zone: time.Local, Unprotected: w.unprotected, Copies: w.copies}
+	out := alerts.Composer{
+		Standby: c.Standby.Name, Version: versionOf().Version, Zone: time.Local, Runbooks: runbooks(c), Unprotected: w.unprotected, Copies: w.copies,
+	}
 	if c.Alerts.Email != nil {
 		out.From = c.Alerts.Email.From
 	}
 	return out
+}
+
+// runbooks is where a runbook is read by whoever gets an alert: in the documents that failoverd itself serves, where it
+// listens on the network, or else in the file that the package installs.
+func runbooks(c *config.Config) string {
+	at := c.API.Listen
+	if !at.IsValid() {
+		return "/usr/share/doc/failoverd/docs/alerts.md"
+	}
+	host := at.Addr().String()
+	if at.Addr().IsUnspecified() {
+		host = c.Standby.Name
+	}
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(int(at.Port()))) + "/docs/alerts"
 }
 
 // unprotected are the servers that could not be taken over now.
@@ -326,6 +357,12 @@ func (w *world) recipients(kind string) []journal.Recipient {
 	for _, a := range c.Commands {
 		list = append(list, journal.Recipient{To: alerts.CommandNamed(a.Name), Least: a.Severity})
 	}
+	for _, r := range c.SNMP {
+		list = append(list, journal.Recipient{To: alerts.SNMPNamed(r.Name), Least: r.Severity})
+	}
+	for _, r := range c.Syslog {
+		list = append(list, journal.Recipient{To: alerts.SyslogNamed(r.Name), Least: r.Severity})
+	}
 	if c.Escalation == nil {
 		return list
 	}
@@ -345,7 +382,7 @@ func (w *world) recipients(kind string) []journal.Recipient {
 	return list
 }
 
-// recipientNamed is what somebody means who writes a mail address, or the name of a webhook or a command.
+// recipientNamed is what somebody means who writes a mail address, or the name of another way out.
 func recipientNamed(c config.Alerts, name string) string {
 	for _, h := range c.Webhooks {
 		if strings.EqualFold(h.Name, name) {
@@ -355,6 +392,16 @@ func recipientNamed(c config.Alerts, name string) string {
 	for _, a := range c.Commands {
 		if strings.EqualFold(a.Name, name) {
 			return alerts.CommandNamed(a.Name)
+		}
+	}
+	for _, r := range c.SNMP {
+		if strings.EqualFold(r.Name, name) {
+			return alerts.SNMPNamed(r.Name)
+		}
+	}
+	for _, r := range c.Syslog {
+		if strings.EqualFold(r.Name, name) {
+			return alerts.SyslogNamed(r.Name)
 		}
 	}
 	return name
@@ -370,7 +417,7 @@ func (w *world) testAlert(ctx context.Context, to string) (transcript []string, 
 		Reason: "somebody ran failoverd test-alert", Actor: journal.Actor{Kind: "system", Name: "failoverd"},
 	})
 	story.Mail.Recipient, story.Now = to, time.Now()
-	transcript, err = ways(c).Dialogue(ctx, alerts.Compose(story))
+	transcript, err = ways(c, w.started).Dialogue(ctx, alerts.Compose(story))
 	if n := len(transcript); err != nil && n > 0 {
 		if cause, known := strings.CutPrefix(transcript[n-1], "*: likely cause: "); known {
 			likely, transcript = cause, transcript[:n-1]

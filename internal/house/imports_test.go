@@ -26,6 +26,7 @@ const everything = "*"
 // What lies in a folder of a rule may import its neighbours there, unless the folder is a pure one.
 func rules() []rule {
 	return []rule{
+		{folder: "."}, // the documents, as the program brings them along
 		{folder: "cmd", ours: []string{everything}, others: true},
 		{folder: "bench", ours: []string{everything}, others: true},
 		{folder: "packaging", others: true},
@@ -51,6 +52,7 @@ func rules() []rule {
 		{folder: "replicate", ours: []string{"plan", "takeover/address", "takeover/standin", "internal/atomicfile"}, others: true},
 		// The page is a client of the API: nothing but its files.
 		{folder: "api/console"},
+		{folder: "api/documents", others: true},
 		{folder: "api", ours: []string{"monitor", "plan", "journal", "status", "replicate/agent/discovery"}, others: true},
 		{
 			folder: "standby",
