@@ -32,7 +32,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"outside", "GET", "/nothing", "", nil, 404, "not-found", ""},
 		{"create a server", "POST", "/api/v1/servers", "{}", nil, 405, MethodNotAllowed, ""},
 		{"delete a server", "DELETE", "/api/v1/servers/CRM", "", nil, 405, MethodNotAllowed, ""},
-		{"not in this version", "POST", "/api/v1/servers/CRM/handover", "{}", nil, 404, "not-found", ""},
+		{"not in this version", "POST", "/api/v1/servers/CRM/give-away", "{}", nil, 404, "not-found", ""},
 		{"order by GET", "GET", failover, "", nil, 405, MethodNotAllowed, ""},
 		{"path traversal", "GET", "/api/v1/servers/../tokens", "", nil, 404, "not-found", ""},
 		{"hidden path traversal", "GET", "/api/v1/servers/..%2f..%2ftokens", "", nil, 404, "not-found", ""},
