@@ -153,7 +153,7 @@ func (s Story) data() []string {
 // done tells whether an event of that kind is something that failoverd did.
 func done(kind string) bool {
 	for _, prefix := range []string{
-		"takeover.", "release.", "failback.", "decision.takeover", "standin.restarted", "address.defended", "address.yielded",
+		"takeover.", "release.", "failback.", "handover.", "decision.takeover", "standin.restarted", "address.defended", "address.yielded",
 		"address.restored", "address.announced", "address.unverified", "alert.",
 		"replication.started", "replication.step", "incident.reminder", "incident.escalated", "replication.done", "replication.rolled_back",
 		"drill.started", "drill.step",

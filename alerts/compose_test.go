@@ -72,6 +72,11 @@ func incident142() []journal.Event {
 		{Time: at("10:02:01.000"), Kind: "failback.step", Operation: "op-11", Message: "copy CTSERVER: 120034 rows in 41 tables"},
 		{Time: at("10:02:03.000"), Kind: "failback.done", Severity: journal.Warning, Operation: "op-11", Actor: alice, Message: "pbx1 has its data and its role back: it should answer now", Reason: "the final stop took 2.1s until the primary could serve, 2.9s until its application was started; it took 3s"},
 		{Time: at("10:02:03.000"), Kind: "failback.failed", Severity: journal.Critical, Operation: "op-11", Actor: alice, Message: "pbx1 could not be failed back: it stopped at copy CTSERVER; what was done is undone, the standby stands in again", Reason: "copy CTSERVER: the disk of pbx1 is full"},
+		{Time: at("18:02:00.000"), Kind: "handover.started", Operation: "op-12", Actor: alice, Message: "handover of pbx1 started"},
+		{Time: at("18:02:01.000"), Kind: "handover.final_stop", Severity: journal.Warning, Operation: "op-12", Actor: alice, Message: "the final stop of pbx1 begins: nobody serves its users until the stand-in does", Reason: "ordered by alice: new power supply"},
+		{Time: at("18:02:02.000"), Kind: "handover.step", Operation: "op-12", Message: "copy CTSERVER: 120034 rows in 41 tables"},
+		{Time: at("18:02:03.000"), Kind: "handover.done", Severity: journal.Warning, Operation: "op-12", Actor: alice, Message: "pbx1 is handed over: the standby stands in for it, with all of its data", Reason: "the final stop took 2.1s until the stand-in was ready; it took 3s"},
+		{Time: at("18:02:03.000"), Kind: "handover.failed", Severity: journal.Critical, Operation: "op-12", Actor: alice, Message: "pbx1 could not be handed over: it stopped at copy CTSERVER; what was done is taken back, and the primary's application is started again", Reason: "copy CTSERVER: the disk of stby1 is full"},
 	}
 	for i := range events {
 		e := &events[i]
@@ -143,6 +148,8 @@ func stories() map[string]Story {
 		"release.done":          chapter("release.done", "takeover.done", slices.Concat(serving, []string{"primary.back", "release.started", "release.step"})...),
 		"release.failed":        chapter("release.failed", "takeover.done", slices.Concat(serving, []string{"primary.back", "release.started", "release.step"})...),
 		"failback.done":         chapter("failback.done", "takeover.done", slices.Concat(serving, []string{"primary.back", "failback.started", "failback.step"})...),
+		"handover.done":         chapter("handover.done", "", "handover.started", "handover.final_stop", "handover.step"),
+		"handover.failed":       chapter("handover.failed", "", "handover.started", "handover.final_stop", "handover.step"),
 		"failback.failed":       chapter("failback.failed", "takeover.done", slices.Concat(serving, []string{"primary.back", "failback.started", "failback.step"})...),
 		"standin.died":          chapter("standin.died", "takeover.done", serving...),
 		"standin.failed":        chapter("standin.failed", "takeover.done", slices.Concat(serving, []string{"standin.died", "standin.restarted"})...),

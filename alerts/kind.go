@@ -180,6 +180,25 @@ var kinds = [...]Kind{
 		},
 	},
 	{
+		Name: "handover.done", Severity: journal.Warning, Protected: true, State: "HANDED OVER", Runbook: "handed-over",
+		Symptom: "{server} HANDED OVER",
+		Lead:    "{standby} is serving the users of {server} since {time}, with all of its data: {by} has handed it over.",
+		Next: []string{
+			"{server} can be switched off now. Do NOT start its application while {standby} stands in for it.",
+			"To give its data and its role back: `failoverd failback {server} --dry-run` says what that would do.",
+		},
+	},
+	{
+		Name: "handover.failed", Severity: journal.Critical, Protected: true, State: "HAND-OVER FAILED", Runbook: "hand-over-failed",
+		Symptom: "{server} HAND-OVER FAILED",
+		Lead:    "{server} could not be handed over: {reason}",
+		Next: []string{
+			"See first who serves its users: `failoverd status {server}`. If nobody does, start the application on {server}, with its service address.",
+			"Remove the reason and order it again: `failoverd handover {server} --dry-run`, then `failoverd handover {server}`",
+			"See its steps: `failoverd events --server {server}`",
+		},
+	},
+	{
 		Name: "server.unstable", Severity: journal.Critical, State: "UNSTABLE", Runbook: "server-unstable",
 		Symptom: "{server} UNSTABLE",
 		Lead:    "{server} goes down and comes back again and again: {reason}",

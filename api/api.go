@@ -28,6 +28,8 @@ type Standby interface {
 	// Failover and Release return when the operation has been admitted. It goes on.
 	Failover(ctx context.Context, server string, o status.Order) (plan.Record, error)
 	Release(ctx context.Context, server string, o status.Order) (plan.Record, error)
+	// Handover brings data and role of a primary that lives to the standby; it returns when it has been admitted.
+	Handover(ctx context.Context, server string, o status.Order) (plan.Record, error)
 	// Failback brings data and role back; it returns when it has been admitted.
 	Failback(ctx context.Context, server string, o status.Order) (plan.Record, error)
 	// Replicate copies the server's databases, and to live its files as well; the kind is status.FromLive or

@@ -181,6 +181,10 @@ func (f *fakeStandby) Release(ctx context.Context, server string, o status.Order
 	return f.admit(ctx, "release", server, Release, o)
 }
 
+func (f *fakeStandby) Handover(ctx context.Context, server string, o status.Order) (plan.Record, error) {
+	return f.admit(ctx, "handover", server, status.Handover, o)
+}
+
 func (f *fakeStandby) Failback(ctx context.Context, server string, o status.Order) (plan.Record, error) {
 	return f.admit(ctx, "failback", server, status.Failback, o)
 }

@@ -33,7 +33,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"change all servers", "PUT", "/api/v1/servers", "{}", nil, 405, MethodNotAllowed, ""},
 		{"delete a configuration", "DELETE", "/api/v1/servers/CRM/configuration", "", nil, 405, MethodNotAllowed, ""},
 		{"a server without a text", "POST", "/api/v1/servers", `{"name":"X"}`, nil, 422, Invalid, "body"},
-		{"not in this version", "POST", "/api/v1/servers/CRM/handover", "{}", nil, 404, "not-found", ""},
+		{"not in this version", "POST", "/api/v1/servers/CRM/give-away", "{}", nil, 404, "not-found", ""},
 		{"order by GET", "GET", failover, "", nil, 405, MethodNotAllowed, ""},
 		{"path traversal", "GET", "/api/v1/servers/../tokens", "", nil, 404, "not-found", ""},
 		{"hidden path traversal", "GET", "/api/v1/servers/..%2f..%2ftokens", "", nil, 404, "not-found", ""},

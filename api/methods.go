@@ -77,6 +77,12 @@ func (c *Client) Release(ctx context.Context, name, reason string, accept []stri
 	return post[plan.Record](ctx, c, serverPath(name)+"/release", nil, Decision{Reason: reason, Accept: accept})
 }
 
+// Handover orders data and role of a server that lives to be taken over, and returns the operation when it was admitted. Both
+// hosts are asked before.
+func (c *Client) Handover(ctx context.Context, name, reason string, accept []string) (plan.Record, error) {
+	return post[plan.Record](ctx, c.patient(), serverPath(name)+"/handover", nil, Decision{Reason: reason, Accept: accept})
+}
+
 // Failback orders data and role to be given back, and returns the operation when it was admitted. Both hosts are asked
 // before that: give ctx two minutes.
 func (c *Client) Failback(ctx context.Context, name, reason string, accept []string) (plan.Record, error) {

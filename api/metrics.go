@@ -28,6 +28,8 @@ type Metrics struct {
 	drilling  *prometheus.HistogramVec
 	failbacks *prometheus.CounterVec
 	stop      *prometheus.HistogramVec
+	handovers *prometheus.CounterVec
+	handing   *prometheus.HistogramVec
 	beats     *prometheus.CounterVec
 
 	mu    sync.Mutex
@@ -71,6 +73,13 @@ func NewMetrics(version string) *Metrics {
 			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200},
 		}, []string{"server"}),
 	}
+	m.handovers = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "failoverd_handovers_total", Help: "Hand-overs that have ended, by their result.",
+	}, []string{"server", "result"})
+	m.handing = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "failoverd_handover_stop_seconds", Help: "How long nobody served in the final stop of hand-overs that have succeeded.",
+		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200},
+	}, []string{"server"})
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -105,6 +114,16 @@ func (m *Metrics) ObserveFailback(server, result string, stop time.Duration) {
 	}
 }
 
+// ObserveHandover counts a hand-over that has ended. The result is a state of plan.Record; stop is how long nobody served,
+// zero if it did not come to that.
+func (m *Metrics) ObserveHandover(server, result string, stop time.Duration) {
+	m.note(server)
+	m.handovers.WithLabelValues(server, result).Inc()
+	if stop > 0 {
+		m.handing.WithLabelValues(server).Observe(stop.Seconds())
+	}
+}
+
 // ObserveReplication counts a replication that has ended. The kind is one of
 // status.FromLive, ToLive and RollBack, the result a state of plan.Record.
 func (m *Metrics) ObserveReplication(server, kind, result string, took time.Duration) {
@@ -129,7 +148,7 @@ func (m *Metrics) ObserveHeartbeat(heard bool) {
 
 // observed are the numbers of what happens.
 func (m *Metrics) observed() []prometheus.Collector {
-	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying, m.drilling, m.failbacks, m.stop, m.beats}
+	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying, m.drilling, m.failbacks, m.stop, m.handovers, m.handing, m.beats}
 }
 
 // note remembers that there are series of the server.
@@ -159,6 +178,8 @@ func (m *Metrics) forget(now []status.Server) {
 			m.drilling.DeletePartialMatch(label)
 			m.failbacks.DeletePartialMatch(label)
 			m.stop.DeletePartialMatch(label)
+			m.handovers.DeletePartialMatch(label)
+			m.handing.DeletePartialMatch(label)
 		}
 	}
 }

@@ -54,6 +54,7 @@ func (s *Server) operationRoutes(h huma.API) {
 	s.orderRoute(h, "failover", Takeover, "Take a server's role over now", s.standby.Failover)
 	s.orderRoute(h, "release", Release, "Give a server's role back", s.standby.Release)
 	s.orderRoute(h, status.Drill, status.Drill, "Rehearse a takeover of a server", s.standby.Drill)
+	s.orderRoute(h, status.Handover, status.Handover, "Bring the data and the role of a server that lives to the standby", s.standby.Handover)
 	s.orderRoute(h, status.Failback, status.Failback, "Bring a server's data and its role back after a takeover", s.standby.Failback)
 	add(s, h, route{method: http.MethodGet, path: "/operations", id: "list-operations", tag: "operations", role: Viewer, summary: "Operations, the newest first"},
 		func(ctx context.Context, in *struct {

@@ -20,7 +20,7 @@ func TestOrdersForAnotherState(t *testing.T) {
 	with := func(tag string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set("If-Match", tag) }
 	}
-	orders := []string{"suspend", "stop", "resume", "failover", "release", "failback", "replicate-from-live", "replicate-to-live", "rollback", "drill"}
+	orders := []string{"suspend", "stop", "resume", "failover", "release", "handover", "failback", "replicate-from-live", "replicate-to-live", "rollback", "drill"}
 	for _, order := range orders {
 		if res, answer := w.call("POST", "/api/v1/servers/PBX/"+order, secret, "", with(seen)); res.StatusCode >= 300 {
 			t.Errorf("%s as it was seen: %s %s", order, res.Status, answer)

@@ -27,6 +27,7 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/servers/{name}/stop", Operator, false, `{}`, 200},
 	{"POST", "/api/v1/servers/{name}/resume", Operator, false, ``, 200},
 	{"POST", "/api/v1/servers/{name}/failover", Operator, false, `{"accept":["primary-alive"]}`, 202},
+	{"POST", "/api/v1/servers/{name}/handover", Operator, false, `{"accept":["stop-by-hand"]}`, 202},
 	{"POST", "/api/v1/servers/{name}/failback", Operator, false, `{}`, 202},
 	{"POST", "/api/v1/servers/{name}/release", Operator, false, `{}`, 202},
 	{"POST", "/api/v1/servers/{name}/replicate-from-live", Operator, false, `{"reason":"x"}`, 202},

@@ -101,6 +101,10 @@ func TestOrdersReachTheStandby(t *testing.T) {
 			r, err := c.Failback(ctx, "CRM", "", []string{status.OverwriteNewer})
 			return firstError(err, wantEqual(r.Kind, "failback"))
 		}, given{What: "failback", Target: "CRM", Kind: "", Order: status.Order{By: by, Accept: []string{status.OverwriteNewer}}}},
+		{"handover", func(ctx context.Context, c *Client) error {
+			r, err := c.Handover(ctx, "CRM", "patches", []string{"stop-by-hand"})
+			return firstError(err, wantEqual(r.Kind, "handover"))
+		}, given{What: "handover", Target: "CRM", Kind: "", Order: status.Order{By: by, Reason: "patches", Accept: []string{"stop-by-hand"}}}},
 		{"preview of a release", func(ctx context.Context, c *Client) error {
 			_, err := c.Preview(ctx, "CRM", Release, nil)
 			return err

@@ -195,6 +195,7 @@ func TestCommandsSeesWhatIsWrong(t *testing.T) {
 		"token create A --role viewer":    false,
 		"token make A":                    true,
 		"failback A":                      false,
+		"handover A":                      false,
 		"serve --config /none --nope":     true,
 		"lab --keep":                      false,
 		"status --url https://none --yes": true,
@@ -206,7 +207,7 @@ func TestCommandsSeesWhatIsWrong(t *testing.T) {
 			t.Errorf("failoverd %s: %q, want wrong: %t", line, got, wrong)
 		}
 	}
-	for line, wrong := range map[string]bool{"suspend": false, "token nope": true, "token": false, "handover A": true, "reload --force": true} {
+	for line, wrong := range map[string]bool{"suspend": false, "token nope": true, "token": false, "give A away": true, "reload --force": true} {
 		if got := c.unknown(strings.Fields(line)); (got != "") != wrong {
 			t.Errorf("failoverd %s: %q, want wrong: %t", line, got, wrong)
 		}

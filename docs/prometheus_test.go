@@ -111,6 +111,7 @@ func scrape(t *testing.T) []*dto.MetricFamily {
 	metrics.ObserveMiss("A")
 	metrics.ObserveTakeover("A", "succeeded", time.Second)
 	metrics.ObserveFailback("A", "succeeded", time.Second)
+	metrics.ObserveHandover("A", "succeeded", time.Second)
 	metrics.ObserveReplication("A", status.FromLive, "succeeded", time.Second)
 	metrics.ObserveDrill("A", "succeeded", time.Second)
 	metrics.ObserveHeartbeat(true)

@@ -71,6 +71,22 @@ func standingIn(f *Facts, _ Event, _ Policy) {
 	f.AwaitsPrimary = false
 }
 
+// handedOver ends a hand-over. That the primary was silent in its final stop was no failure.
+func handedOver(f *Facts, e Event, p Policy) {
+	standingIn(f, e, p)
+	f.Failed, f.Health, f.Acknowledged = false, OK, true
+	f.forgetMisses()
+}
+
+// stayed ends a hand-over that was taken back. Whether the primary answers is found out from the beginning: if it has died
+// meanwhile, it is taken over like any other.
+func stayed(f *Facts, e Event, _ Policy) {
+	f.Role, f.Ordered, f.Hold = StandingBy, false, Hold{}
+	f.Health, f.Acknowledged = OK, true
+	f.Diverged = f.Diverged || e.Touched
+	f.forgetMisses()
+}
+
 func standingInIncomplete(f *Facts, e Event, _ Policy) {
 	f.Role, f.Incomplete = StandingIn, e.Step
 	f.Diverged = f.Diverged || e.Touched

@@ -286,6 +286,22 @@ func failbackFailed(_, _ Facts, e Event, p Policy) []Effect {
 	return []Effect{alert("failback.failed", "critical", message, e.Reason)}
 }
 
+func noteLeaving(before, _ Facts, e Event, p Policy) []Effect {
+	return append(cancelCopy(before, "the server is handed over"), Effect{
+		Do: Note, Event: "handover.final_stop", Severity: "warning",
+		Message: "the final stop of " + p.Server + " begins: nobody serves its users until the stand-in does", Reason: ordered(e),
+	})
+}
+
+func handoverDone(_, _ Facts, e Event, p Policy) []Effect {
+	return []Effect{alert("handover.done", "warning", p.Server+" is handed over: the standby stands in for it, with all of its data", e.Reason)}
+}
+
+func handoverFailed(_, _ Facts, e Event, p Policy) []Effect {
+	return []Effect{alert("handover.failed", "critical",
+		fmt.Sprintf("%s could not be handed over: it stopped at %s; what was done is taken back, and the primary's application is started again", p.Server, e.Step), e.Reason)}
+}
+
 func conflict(_, _ Facts, e Event, p Policy) []Effect {
 	effects := []Effect{alert("address.conflict", "critical",
 		fmt.Sprintf("another host (%s) claims the address of %s", e.MAC, p.Server), e.Evidence)}

@@ -40,6 +40,7 @@ type Event struct {
 	Successful bool     // CopyEnded: the copy is complete and in service
 	RolledBack bool     // CopyEnded: it was in service, and was taken back
 	Back       bool     // ReleaseOrdered, ReleaseDone, ReleaseFailed: it is the final stop of a failback, which brings the data back as well
+	Planned    bool     // FailoverOrdered, TakeoverDone, TakeoverFailed: it is the final stop of a hand-over, whose primary lives
 }
 
 // Kind is what happened.

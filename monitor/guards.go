@@ -19,6 +19,8 @@ func addressStayed(_, after Facts, _ Event, p Policy) bool {
 	return !p.AssumeAddress && !after.AnsweringSince.IsZero()
 }
 
+func planned(_, _ Facts, e Event, _ Policy) bool { return e.Planned }
+
 func goesBack(_, _ Facts, e Event, _ Policy) bool { return e.Back }
 
 func backAndAnswering(before, after Facts, e Event, p Policy) bool {

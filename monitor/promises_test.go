@@ -88,7 +88,7 @@ func neverOlderOverNewer(before Facts, e Event, _ Policy, after Facts, effects [
 	case before.Mode == Stopped && after.Mode != Stopped && !after.OutOfDate:
 		return "not out of date after having been stopped"
 	}
-	if raised := after.Epoch != before.Epoch; raised != (len(begins(effects, TakeOver)) > 0 && e.Kind != Started) {
+	if raised := after.Epoch != before.Epoch; raised != (len(begins(effects, TakeOver)) > 0 && e.Kind != Started || leaves(before, e, after)) {
 		return "the epoch rises with a takeover, and with nothing else"
 	}
 	if e.Kind == CopyStarted && e.Direction == FromLive && (before.Diverged && !e.Discard || before.Role != StandingBy || before.State() == StateFailure || before.Mode == Stopped) {
@@ -144,6 +144,11 @@ func neverSilent(before Facts, e Event, _ Policy, after Facts, effects []Effect)
 	return ""
 }
 
+// leaves reports whether the final stop of a hand-over has begun, whose operation was begun before.
+func leaves(before Facts, e Event, after Facts) bool {
+	return e.Kind == FailoverOrdered && e.Planned && before.Role == StandingBy && after.Role == TakingOver
+}
+
 // edge is a change of role and what may cause it.
 type edge struct{ from, to Role }
 
@@ -164,7 +169,7 @@ func neverByAccident(before Facts, e Event, p Policy, after Facts, effects []Eff
 		return fmt.Sprintf("%s became %s on %s", before.Role, after.Role, e.Kind)
 	}
 	over, away := begins(effects, TakeOver), begins(effects, Release)
-	if want := before.Role != TakingOver && after.Role == TakingOver; want != (len(over) == 1) || len(over) > 1 {
+	if want := before.Role != TakingOver && after.Role == TakingOver && !leaves(before, e, after); want != (len(over) == 1) || len(over) > 1 {
 		return fmt.Sprintf("%d takeovers begin, role %s before, %s after", len(over), before.Role, after.Role)
 	}
 	if want := before.Role != Releasing && after.Role == Releasing && !(e.Kind == ReleaseOrdered && e.Back); want != (len(away) == 1) || len(away) > 1 {
@@ -281,6 +286,10 @@ func factsAreWhole(before Facts, e Event, p Policy, after Facts, effects []Effec
 	if before.Health == Failure && after.Health != Failure && !before.Frozen {
 		switch e.Kind {
 		case Answered, ProbePassed, Thawed, Froze, Suspend, Stop, Resume:
+		case TakeoverDone, TakeoverFailed:
+			if !e.Planned { // the primary was silent because it was told to leave
+				return "failure ended with a takeover"
+			}
 		default:
 			return fmt.Sprintf("failure ended on %s", e.Kind)
 		}

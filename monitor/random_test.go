@@ -57,7 +57,10 @@ func (w *world) happen() {
 	case n < 964:
 		w.step(h, Event{Kind: Stop, By: "anna"})
 	case n < 966:
-		w.step(h, Event{Kind: FailoverOrdered, By: "anna"})
+		e := Event{Kind: FailoverOrdered, By: "anna", Planned: h.facts.Role == StandingBy && h.facts.State() == StateOK && w.chance(300)}
+		if w.step(h, e); e.Planned {
+			h.leaves, h.cancelled = true, false
+		}
 	case n < 975:
 		w.step(h, Event{Kind: ReleaseOrdered, By: "anna"})
 	case n < 982:

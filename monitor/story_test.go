@@ -87,6 +87,17 @@ func (s *scenario) event(n, what string) error {
 	case is("release ordered"):
 		e.Kind = ReleaseOrdered
 		who()
+	case is("final stop of a hand-over"):
+		e.Kind, e.Planned = FailoverOrdered, true
+		who()
+	case is("hand-over done"):
+		e.Kind, e.Planned, e.Reason, e.Touched = TakeoverDone, true, "took 3 ms", true
+	case is("hand-over kept"):
+		e.Kind, e.Planned, e.Kept, e.Touched = TakeoverFailed, true, true, true
+		at()
+	case is("hand-over failed"):
+		e.Kind, e.Planned = TakeoverFailed, true
+		at()
 	case is("final stop of a failback"):
 		e.Kind, e.Back = ReleaseOrdered, true
 		who()

@@ -117,6 +117,7 @@ var Table = []Row{
 	{On: Resume, Then: "nothing changes"},
 	{On: Stop, Role: by, Then: "stop", become: stoppedBy, effects: noteStopped},
 	{On: Stop, Then: "refused: release first"},
+	{On: FailoverOrdered, Role: by, When: "the final stop of a hand-over", guard: planned, Then: "take over, the primary leaves first", become: orderedOver, effects: noteLeaving},
 	{On: FailoverOrdered, Role: by, Then: "take over", become: orderedOver, effects: takeOverByOrder},
 	{On: FailoverOrdered, Role: in, When: "the takeover is incomplete", guard: incomplete, Then: "take over again", become: orderedOver, effects: takeOverByOrder},
 	{On: FailoverOrdered, Then: "refused: it runs or is done"},
@@ -125,9 +126,11 @@ var Table = []Row{
 	{On: ReleaseOrdered, Then: "refused: not standing in"},
 
 	// How the operations end.
+	{On: TakeoverDone, Role: over, When: "of a hand-over", guard: planned, Then: "standing in, the primary has left", become: handedOver, effects: handoverDone},
 	{On: TakeoverDone, Role: over, Then: "standing in", become: standingIn, effects: takeoverDone},
 	{On: TakeoverDone, Then: "nothing changes"},
 	{On: TakeoverFailed, Role: over, When: "its steps were kept", guard: kept, Then: "standing in, incomplete", become: standingInIncomplete, effects: takeoverFailed},
+	{On: TakeoverFailed, Role: over, When: "of a hand-over", guard: planned, Then: "undone: counting starts afresh", become: stayed, effects: handoverFailed},
 	{On: TakeoverFailed, Role: over, When: "refused before anything was changed", guard: refused, Then: "held", become: takeoverRefused, effects: sayRefused},
 	{On: TakeoverFailed, Role: over, Mode: inactive, Then: "undone: not watched", become: undoneUnwatched, effects: takeoverFailed},
 	{On: TakeoverFailed, Role: over, To: notFailed, When: "the primary answers", guard: answering, Then: "undone: the primary answers", become: undoneWell, effects: takeoverUndone},

@@ -114,9 +114,13 @@ func eventsOf() []Event {
 		add(Event{Kind: ReleaseOrdered, By: by})
 		add(Event{Kind: ReleaseDone, By: by})
 		add(Event{Kind: ReleaseOrdered, By: by, Back: true})
+		add(Event{Kind: FailoverOrdered, By: by, Planned: true})
 		add(Event{Kind: ReleaseDone, By: by, Back: true})
 	}
 	add(Event{Kind: TakeoverDone, Touched: true})
+	add(Event{Kind: TakeoverDone, Touched: true, Planned: true})
+	add(Event{Kind: TakeoverFailed, Step: "copy", Planned: true})
+	add(Event{Kind: TakeoverFailed, Step: "start", Kept: true, Touched: true, Planned: true})
 	add(Event{Kind: TakeoverFailed, Step: "assume"})
 	add(Event{Kind: TakeoverFailed, Step: "start", Kept: true, Touched: true})
 	add(Event{Kind: TakeoverFailed, Step: "probe", Refused: AddressInUse})

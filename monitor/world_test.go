@@ -40,6 +40,7 @@ type host struct {
 
 	holds     bool // the standby holds the address
 	cancelled bool
+	leaves    bool // the takeover that runs is a hand-over
 	asking    bool
 	due       bool
 	stale     *Decision
@@ -246,7 +247,8 @@ func (w *world) pass(d time.Duration) {
 func (w *world) operation(h *host) {
 	switch h.facts.Role {
 	case TakingOver:
-		e := Event{Kind: TakeoverFailed, Step: "start", Reason: "it failed", Touched: w.chance(500)}
+		e := Event{Kind: TakeoverFailed, Step: "start", Reason: "it failed", Touched: w.chance(500), Planned: h.leaves}
+		h.leaves = false
 		other := w.holder(h)
 		switch {
 		case h.cancelled:

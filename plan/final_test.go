@@ -67,3 +67,30 @@ func TestCancelledPastThePointOfNoReturn(t *testing.T) {
 		}
 	}
 }
+
+// TestSettled: a step that settles can be taken back while it is being done and when it fails, and not once it is done: not
+// when a later one fails, and not when somebody cancels in its last instant.
+func TestSettled(t *testing.T) {
+	for failing, want := range map[string]State{"": Succeeded, "assume": Undone, "start": Undone, "ready": Partial, "cancelled": Partial} {
+		w := newWorld(t)
+		p := w.takeover()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		for i := range p.Steps {
+			p.Steps[i].Settles = p.Steps[i].Name == "start"
+			if do := p.Steps[i].Do; failing == "cancelled" && p.Steps[i].Settles {
+				p.Steps[i].Do = func(ctx context.Context) (string, error) {
+					note, err := do(ctx)
+					cancel(ErrCancelled)
+					return note, err
+				}
+			}
+		}
+		if failing != "" {
+			w.fail[failing] = errBroken
+		}
+		if r, _ := Run(ctx, p, w.begin(p), w); r.State != want || w.things["start"] != (want == Succeeded || want == Partial) {
+			t.Errorf("failing %q: %s, want %s; there is %v", failing, r.State, want, w.things)
+		}
+	}
+}

@@ -43,6 +43,9 @@ type Step struct {
 	// Final is the point of no return: once the step has begun, nothing is taken back any more. The operation ends as
 	// partial when it or a later step fails or is cancelled.
 	Final bool
+	// Settles is a point of no return that is reached only once the step is done: while it is being done, and if it fails,
+	// everything is taken back.
+	Settles bool
 }
 
 // DefaultTimeout bounds a step that names no time-out of its own.

@@ -36,7 +36,7 @@ func (s State) Open() bool {
 // journal, in the API and after a crash.
 type Record struct {
 	ID      string     `json:"id" doc:"Identifier of the operation"`
-	Kind    string     `json:"kind" doc:"takeover, release, failback or a replication"`
+	Kind    string     `json:"kind" doc:"takeover, release, failback, handover or a replication"`
 	Server  string     `json:"server" doc:"Name of the server"`
 	State   State      `json:"state" enum:"queued,running,cancelling,succeeded,partial,failed,cancelled,undone,unknown" doc:"Where the operation stands"`
 	By      Actor      `json:"by" doc:"Who asked for it"`

@@ -224,10 +224,13 @@ func (r *runner) stop(ctx context.Context, i int, cause error) (Record, error) {
 // past reports whether the point of no return is behind.
 func (r *runner) past() bool { return Past(r.plan, r.record) }
 
-// Past reports whether an operation has begun a step after which nothing is taken back any more.
+// Past reports whether an operation has begun, or done, a step after which nothing is taken back any more.
 func Past(p Plan, r Record) bool {
 	for _, s := range p.Steps {
 		if s.Final && r.Begun(s.Name) {
+			return true
+		}
+		if d := r.Step(s.Name); s.Settles && d != nil && d.State == Succeeded {
 			return true
 		}
 	}

@@ -71,6 +71,7 @@ const (
 	fixTimeout   = 12 * time.Hour
 	swapTimeout  = 30 * time.Minute
 	tidyTimeout  = time.Minute // to drop what was staged, when it is not wanted any more
+	levelTimeout = time.Hour   // the last files of a hand-over, while nobody serves
 )
 
 // Use gives the run what is remembered of its catalogs. It is called once, before the plan is carried out.

@@ -166,6 +166,7 @@ func (v *sight) views(now time.Time) []status.Copy {
 type promotion struct {
 	catalogs []replicate.Catalog
 	copies   map[string]replicate.Copy
+	fresh    bool // the copies were all put in service a moment ago
 	job      *job // the replication that runs, if any: whoever takes over has cancelled it
 	files    filePromotion
 }
@@ -212,6 +213,10 @@ func (p promotion) ages(now time.Time) []string {
 	var notes []string
 	for _, c := range p.catalogs {
 		last := p.copies[c.Name].Last
+		if p.fresh {
+			notes = append(notes, c.Standby.Catalog+" is as the primary's was when its application had stopped")
+			continue
+		}
 		if last == nil {
 			notes = append(notes, c.Standby.Catalog+" was never completed")
 			continue
@@ -226,7 +231,7 @@ func (p promotion) ages(now time.Time) []string {
 func (p promotion) Release(ctx context.Context, writable bool) error {
 	var errs []error
 	for _, c := range p.catalogs {
-		if p.copies[c.Name].Last == nil {
+		if p.copies[c.Name].Last == nil && !p.fresh {
 			continue
 		}
 		if err := c.Engine.Release(ctx, c.Standby, writable); err != nil {

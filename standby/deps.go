@@ -103,6 +103,7 @@ type Metrics interface {
 	ObserveMiss(server string)
 	ObserveTakeover(server, result string, took time.Duration)
 	ObserveFailback(server, result string, stop time.Duration)
+	ObserveHandover(server, result string, stop time.Duration)
 	ObserveReplication(server, kind, result string, took time.Duration)
 	ObserveDrill(server, result string, took time.Duration)
 }

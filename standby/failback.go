@@ -32,16 +32,7 @@ type homeward struct {
 // homeward draws what a failback of a server moves. id names the operation.
 func (s *Standby) homeward(v *server, id string, c cargo, o status.Order) *homeward {
 	r := plan.Record{ID: id, Kind: status.Failback, Server: v.config.Name, By: o.By}
-	run := &replicate.Run{
-		ID: id, Kind: status.Failback, Server: v.config.Name, Standby: s.config.Standby.Name,
-		DataDir: filepath.Join(s.config.Standby.DataDir, "servers", v.config.Name),
-		ToLive:  true, Diverged: v.facts.Diverged, Accepts: accepted(o.Accept), Catalogs: c.catalogs, Trees: s.bringers(v, c.trees),
-		Remember: func(ctx context.Context, catalog string, c replicate.Copy, what string) error {
-			return s.exchanging(ctx, r, journal.Batch{Copies: []journal.Copy{copyRow(r.Server, catalog, c)}}, catalog, what)
-		},
-		Watch: s.meter(id),
-	}
-	run.Use(v.copies)
+	run := s.moving(v, r, c, true, o)
 	var application takeover.Application
 	if s.deps.Application != nil {
 		application = s.deps.Application(*v.config)
@@ -58,6 +49,21 @@ func (s *Standby) homeward(v *server, id string, c cargo, o status.Order) *homew
 		h.home.Ahead = nil
 	}
 	return h
+}
+
+// moving is the run by which an operation that moves the role moves the data.
+func (s *Standby) moving(v *server, r plan.Record, c cargo, toLive bool, o status.Order) *replicate.Run {
+	run := &replicate.Run{
+		ID: r.ID, Kind: r.Kind, Server: v.config.Name, Standby: s.config.Standby.Name,
+		DataDir: filepath.Join(s.config.Standby.DataDir, "servers", v.config.Name),
+		ToLive:  toLive, Diverged: v.facts.Diverged, Accepts: accepted(o.Accept), Catalogs: c.catalogs, Trees: s.bringers(v, c.trees),
+		Remember: func(ctx context.Context, catalog string, c replicate.Copy, what string) error {
+			return s.exchanging(ctx, r, journal.Batch{Copies: []journal.Copy{copyRow(r.Server, catalog, c)}}, catalog, what)
+		},
+		Watch: s.meter(r.ID),
+	}
+	run.Use(v.copies)
+	return run
 }
 
 // meter shows how far a step of an operation is.
@@ -98,92 +104,7 @@ func (s *Standby) mayFailback(v *server) error {
 
 // Failback brings a server's data and role back by order of an operator. It returns once the order is durable.
 func (s *Standby) Failback(ctx context.Context, name string, o status.Order) (plan.Record, error) {
-	_, err := consult(ctx, s, func(*turn) (none, error) {
-		v, err := s.find(name)
-		if err != nil {
-			return none{}, err
-		}
-		return none{}, s.mayFailback(v)
-	})
-	if err != nil {
-		return plan.Record{}, err
-	}
-	preview, err := s.Preview(ctx, name, status.Failback, o)
-	if err != nil {
-		return plan.Record{}, err
-	}
-	if preview.Refused {
-		return plan.Record{}, s.refusedBy(ctx, name, o, preview)
-	}
-	id, err := order(ctx, s, func(t *turn) (string, error) {
-		v, err := s.find(name)
-		if err != nil {
-			return "", err
-		}
-		if err := s.mayFailback(v); err != nil {
-			return "", err
-		}
-		id := newID(status.Failback, t.now)
-		k := s.sketch(v, v.plans(o, true))
-		k.home = s.homeward(v, id, cargoOf(v, status.ToLive, o.Accept), o)
-		p, err := s.draw(status.Failback, k)
-		if err != nil {
-			return "", refuse(status.NotAvailable, err.Error())
-		}
-		t.begin(v, p, k, plan.New(p, id, o.By, o.Reason, o.Accept, t.now))
-		return id, nil
-	})
-	if err != nil {
-		return plan.Record{}, err
-	}
-	return s.operations.get(ctx, id)
-}
-
-// previewFailback shows what a failback would do now. It asks both hosts, and changes nothing.
-func (s *Standby) previewFailback(ctx context.Context, name string, o status.Order) (status.Preview, error) {
-	out := status.Preview{
-		Kind: status.Failback, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{},
-		Crossings: []status.Crossing{}, Trees: []status.TreeCrossing{},
-	}
-	type seen struct {
-		home   *homeward
-		plan   plan.Plan
-		copies map[string]replicate.Copy
-	}
-	got, err := consult(ctx, s, func(*turn) (seen, error) {
-		v, err := s.find(name)
-		if err != nil {
-			return seen{}, err
-		}
-		out.Checks = append(out.Checks, outOfPlace(s.mayFailback(v))...)
-		out.Checks = append(out.Checks, leftBehind(v)...)
-		k := s.sketch(v, v.plans(o, true))
-		k.home = s.homeward(v, "preview", cargoOf(v, status.ToLive, o.Accept), o)
-		p, err := s.draw(status.Failback, k)
-		if err != nil {
-			return seen{}, refuse(status.NotAvailable, err.Error())
-		}
-		return seen{k.home, p, v.copies}, nil
-	})
-	if err != nil {
-		return out, err
-	}
-	out.Steps = plan.Show(ctx, got.plan)
-	blocked := false
-	for _, step := range out.Steps {
-		if step.Blocked {
-			blocked = true
-			out.Checks = append(out.Checks, status.Check{
-				Name: step.Name, Result: "critical", Value: step.Value, Limit: step.Limit, Accept: step.Accept, Help: "failoverd show " + name,
-			})
-		}
-	}
-	if run := got.home.run; !blocked {
-		found := run.ExamineAtWork(ctx)
-		moves(&out, found, got.copies, run.ExamineTrees(ctx))
-	}
-	out.Refused = refusing(out.Checks, o)
-	return out, nil
+	return s.guided(ctx, name, status.Failback, o, s.mayFailback)
 }
 
 // leftBehind are the files in which the stand-in has been at work, and that nobody brings back.
@@ -333,11 +254,17 @@ func (t *turn) goHome(v *server, r plan.Record) {
 	p, _ := t.s.draw(status.Failback, k) // where its interface is not there, its steps say so
 	onward := takeover.Onward(r, sameSteps(p, r) && k.home.run.Resumable(r))
 	k.home.run.Resumed = onward
-	r = carried(p, r, onward)
+	r = carried(p, r, onward, func(step string) bool { return step == takeover.StepDrop || step == takeover.StepApplication })
 	r.Resumed++
 	if t.rebooted {
 		afterBoot(&r, onward)
 	}
+	t.examined(v, &r, onward)
+	t.begin(v, p, k, r)
+}
+
+// examined says what becomes of an operation that a crash interrupted in its final stop.
+func (t *turn) examined(v *server, r *plan.Record, onward bool) {
 	what := "is finished"
 	if !onward {
 		what = "is taken back"
@@ -347,20 +274,20 @@ func (t *turn) goHome(v *server, r plan.Record) {
 		}
 	}
 	t.note(journal.Event{
-		Kind: status.Failback + ".examined", Severity: "warning", Server: v.config.Name, Incident: v.facts.Incident, Operation: r.ID,
-		Actor: actor(automatic("recovery")), Message: fmt.Sprintf("failback of %s was interrupted and %s", v.config.Name, what), Reason: r.Error,
+		Kind: r.Kind + ".examined", Severity: "warning", Server: v.config.Name, Incident: v.facts.Incident, Operation: r.ID,
+		Actor: actor(automatic("recovery")), Message: fmt.Sprintf("%s of %s was interrupted and %s", r.Kind, v.config.Name, what), Reason: r.Error,
 	}, false)
-	t.begin(v, p, k, r)
 }
 
-// carried is the record of an interrupted failback for the plan as it is drawn now. Where the configuration has changed
-// since, a step that is not on record may have been begun; when the address was being given back, it was done.
-func carried(p plan.Plan, r plan.Record, onward bool) plan.Record {
+// carried is the record of an interrupted failback or hand-over for the plan as it is drawn now. Where the configuration has
+// changed since, a step that is not on record may have been begun; when the address was being moved, which is where after
+// says yes, it was done.
+func carried(p plan.Plan, r plan.Record, onward bool, after func(step string) bool) plan.Record {
 	out := r
 	out.Steps = make([]plan.Done, len(p.Steps))
-	last := true // of the steps that come before the address is given back
+	last := true // of the steps that come before the address is moved
 	for i, step := range p.Steps {
-		if step.Name == takeover.StepDrop || step.Name == takeover.StepApplication {
+		if after(step.Name) {
 			last = false
 		}
 		d := r.Step(step.Name)

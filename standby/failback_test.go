@@ -35,6 +35,14 @@ func (d distant) Start(ctx context.Context) (string, error) {
 	})
 }
 
+func (d distant) Stop(ctx context.Context) (string, error) {
+	return "pbx.service is stopped", d.w.act(ctx, "stop pbx's own", func() {
+		delete(d.w.running, "pbx's own")
+		delete(d.w.alive, pbx) // the address goes with it
+		delete(d.w.wire, pbx)
+	})
+}
+
 // newHomeWorld has a standby stand in for pbx, which is back: it answers over its management address.
 func newHomeWorld(t *testing.T, change ...func(*config.Server)) *world {
 	t.Helper()
@@ -52,16 +60,21 @@ func newHomeWorld(t *testing.T, change ...func(*config.Server)) *world {
 	w.pass(2 * time.Minute)
 	w.returns(pbxManagement)
 	w.pass(10 * time.Second)
-	w.trees.found = trees.Examined{
-		Copy: files.Measured{Files: 7, Bytes: 700, Copy: true}, Synced: time.Now(),
-		Far: trees.Far{Scanned: true, Files: 9, Bytes: 900, Alone: 2, AloneBytes: 20},
-	}
+	w.trees.found = foundBack()
 	w.trees.result = trees.Brought{Files: 7, Bytes: 700, Sent: 300}
 	if v := w.of("pbx"); v.Role != "standing in" {
 		t.Fatalf("the standby is %s", v.Role)
 	}
 	w.done()
 	return w
+}
+
+// foundBack is what is found at both ends of files that come back.
+func foundBack() trees.Examined {
+	return trees.Examined{
+		Copy: files.Measured{Files: 7, Bytes: 700, Copy: true}, Synced: time.Now(),
+		Far: trees.Far{Scanned: true, Files: 9, Bytes: 900, Alone: 2, AloneBytes: 20},
+	}
 }
 
 // failsBack orders a failback, and waits for its end.

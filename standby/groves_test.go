@@ -2,6 +2,7 @@ package standby
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -27,6 +28,7 @@ type groves struct {
 	result   trees.Brought
 	brought  []string
 	ahead    []string
+	levelled []string
 	wait     chan struct{} // bringing ahead waits until it is closed
 	restored []string
 	recalled []string
@@ -94,6 +96,46 @@ func (g *groves) Ahead(ctx context.Context, o trees.Order, watch func(trees.Prog
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ahead = append(g.ahead, o.Tree.Name)
+	return g.result, nil
+}
+
+// Near waits as Ahead does.
+func (g *groves) Near(ctx context.Context, _ trees.Tree, watch func(trees.Progress)) error {
+	watch(trees.Progress{Phase: "transfer", Sent: 1 << 20})
+	if g.wait != nil {
+		select {
+		case <-g.wait:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Level notes which copy was made as its source, as long as it is followed. It waits as Bring does.
+func (g *groves) Level(ctx context.Context, o trees.Order, watch func(trees.Progress)) (trees.Brought, error) {
+	watch(trees.Progress{Phase: "look"})
+	g.mu.Lock()
+	hold := g.hold
+	g.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return trees.Brought{}, context.Cause(ctx)
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.orders[o.Tree.Server]
+	i := slices.IndexFunc(now, func(f trees.Order) bool { return f.Tree.Name == o.Tree.Name })
+	if i < 0 || now[i].Epoch != o.Epoch {
+		return trees.Brought{}, errors.New("it is not followed as it was")
+	}
+	if g.lost != nil {
+		return trees.Brought{}, g.lost
+	}
+	g.levelled = append(g.levelled, o.Tree.Name)
 	return g.result, nil
 }
 

@@ -125,6 +125,12 @@ func (w *world) ObserveFailback(server, result string, _ time.Duration) {
 	w.took = append(w.took, fmt.Sprintf("%s failback %s", server, result))
 }
 
+func (w *world) ObserveHandover(server, result string, stop time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.took = append(w.took, fmt.Sprintf("%s handover %s %t", server, result, stop > 0))
+}
+
 func (w *world) ObserveReplication(server, kind, result string, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

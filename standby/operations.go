@@ -23,6 +23,7 @@ type task struct {
 	done   chan struct{}
 
 	home     *homeward // of a failback
+	away     *outward  // of a hand-over
 	rebooted bool      // the host has, and the operation goes on
 }
 
@@ -36,6 +37,7 @@ type sketch struct {
 	incident  string
 	announced chan struct{} // holds a token once the addresses were announced
 	home      *homeward     // of a failback
+	away      *outward      // of a hand-over
 }
 
 // sketch copies what the plans of a server are drawn from.
@@ -62,6 +64,9 @@ func (s *Standby) draw(kind string, k sketch) (plan.Plan, error) {
 	}
 	if kind == status.Failback {
 		return takeover.Failback(k.server, parts, k.home.home), err
+	}
+	if kind == status.Handover {
+		return takeover.Handover(k.server, parts, k.away.departure), err
 	}
 	return takeover.Takeover(k.server, parts), err
 }
@@ -130,7 +135,7 @@ func (t *turn) begin(v *server, p plan.Plan, k sketch, r plan.Record) {
 		Actor: actor(r.By), Message: fmt.Sprintf("%s of %s %s", p.Kind, v.config.Name, verb), Reason: r.Reason,
 	}, p.Kind == "takeover" && verb == "started" && r.By.Kind != "automatic") // an automatic one was announced as a failure
 	ctx, cancel := context.WithCancelCause(t.s.stop)
-	job := &task{id: r.ID, cancel: cancel, done: make(chan struct{}), home: k.home, rebooted: t.rebooted}
+	job := &task{id: r.ID, cancel: cancel, done: make(chan struct{}), home: k.home, away: k.away, rebooted: t.rebooted}
 	previous, superseded := v.watch, v.task
 	v.task = job
 	if working := p.Kind == status.Failback && v.facts.Role == monitor.StandingIn; working {
@@ -162,7 +167,8 @@ func (t *turn) begin(v *server, p plan.Plan, k sketch, r plan.Record) {
 			return
 		}
 		if superseded != nil {
-			// A failback that has stopped nothing yet, of a standby that has to yield.
+			// A failback that has stopped nothing yet, of a standby that has to yield; or such a hand-over, of a primary that has
+			// failed.
 			superseded.cancel(errors.Join(plan.ErrCancelled, fmt.Errorf("a %s has begun", p.Kind)))
 			<-superseded.done
 		}
@@ -198,7 +204,7 @@ func (t *turn) record(r plan.Record) {
 // ended takes the end of an operation to the machine.
 func (t *turn) ended(v *server, job *task, p plan.Plan, r plan.Record, steps []journal.Event, err error) {
 	if v.task != job {
-		if job.home != nil && !errors.Is(err, plan.ErrInterrupted) {
+		if (job.home != nil || job.away != nil) && !errors.Is(err, plan.ErrInterrupted) {
 			t.record(r) // it was superseded before it had stopped anything
 			t.batch.Events = append(t.batch.Events, steps...)
 			t.after(func() { t.s.operations.put(r) })
@@ -221,6 +227,9 @@ func (t *turn) ended(v *server, job *task, p plan.Plan, r plan.Record, steps []j
 	t.step(v, v.outcome(p, r, err), r.By)
 	if job.home != nil {
 		t.cameHome(v, job, r, was)
+	}
+	if job.away != nil {
+		t.wentAway(v, job, r, was)
 	}
 	if r.Kind == "takeover" && r.Ended != nil {
 		t.after(func() { t.s.deps.Metrics.ObserveTakeover(v.config.Name, string(r.State), r.Ended.Sub(r.Started)) })
@@ -261,6 +270,10 @@ func (s *server) outcome(p plan.Plan, r plan.Record, err error) monitor.Event {
 		e.Step, e.Reason, e.Kept = failedStep(r), r.Error, keptBack(r)
 	}
 	switch {
+	case r.Kind == status.Handover && failed:
+		e.Kind, e.Planned = monitor.TakeoverFailed, true
+	case r.Kind == status.Handover:
+		e.Kind, e.Planned, e.Reason = monitor.TakeoverDone, true, unserved(r)+"; "+took(r)
 	case r.Kind == status.Failback && failed:
 		e.Kind, e.Back, e.Kept = monitor.ReleaseFailed, true, halfHome(r)
 	case r.Kind == status.Failback:

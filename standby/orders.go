@@ -113,6 +113,8 @@ func (s *Standby) refusedBy(ctx context.Context, name string, o status.Order, p 
 		what, command = "rolled back", "replicate rollback "+name
 	case status.Failback:
 		what, command = "failed back", "failback "+name
+	case status.Handover:
+		what, command = "handed over", "handover "+name
 	}
 	r := &status.Refusal{Code: status.ChecksFailed, Detail: name + " is not " + what, Checks: p.Checks}
 	accept := ""
@@ -180,6 +182,9 @@ func (s *Standby) Cancel(ctx context.Context, id string, o status.Order) (plan.R
 		}
 		if r.Begun(takeover.StepApplication) && r.State.Open() {
 			return none{}, refuse(status.WrongState, "the failback is past its point of no return: the primary's application is being started")
+		}
+		if r.Kind == status.Handover && takeover.PastHandover(r) && r.State.Open() {
+			return none{}, refuse(status.WrongState, "the hand-over is at its point of no return: the stand-in is being started")
 		}
 		task := v.task
 		if j := v.job; j != nil && j.id == id {

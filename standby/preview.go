@@ -30,8 +30,8 @@ func (s *Standby) Preview(ctx context.Context, name, kind string, o status.Order
 	if copying(kind) {
 		return s.previewCopy(ctx, name, kind, o)
 	}
-	if kind == status.Failback {
-		return s.previewFailback(ctx, name, o)
+	if kind == status.Failback || kind == status.Handover {
+		return s.previewGuided(ctx, name, kind, o)
 	}
 	out := status.Preview{
 		Kind: kind, Server: name, At: time.Now(), Skips: []string{}, Checks: []status.Check{}, Steps: []plan.Shown{}, Crossings: []status.Crossing{}, Trees: []status.TreeCrossing{},

@@ -95,7 +95,7 @@ func (s *Standby) remembered(ctx context.Context) (memory, error) {
 			m.jobs[r.Server] = r
 			continue
 		}
-		final := known && v.facts.Role == monitor.Releasing && r.Kind == status.Failback
+		final := known && (v.facts.Role == monitor.Releasing && r.Kind == status.Failback || v.facts.Role == monitor.TakingOver && r.Kind == status.Handover)
 		if known && !newer && (final || r.Kind == kindOf(v.facts.Role)) {
 			m.open[r.Server] = r
 		} else {
@@ -203,7 +203,7 @@ func (s *Standby) recover(ctx context.Context) error {
 // done for its server: a journal that was put back from a copy may hold one.
 func (t *turn) closeLoose(r plan.Record) {
 	r.State, r.Error, r.Ended = plan.Failed, "left open, and nothing is known to be done for this server", &t.now
-	if r.Kind == status.Failback {
+	if r.Kind == status.Failback || r.Kind == status.Handover {
 		t.closeEarly(r)
 		return
 	}
@@ -214,7 +214,7 @@ func (t *turn) closeLoose(r plan.Record) {
 	}, false)
 }
 
-// closeEarly ends a failback that was interrupted before its final stop: nobody's work was interrupted.
+// closeEarly ends a failback or a hand-over that was interrupted before its final stop: nobody's work was interrupted.
 func (t *turn) closeEarly(r plan.Record) {
 	r.State, r.Error = plan.Undone, "interrupted before its final stop: failoverd ended"
 	t.record(r)
@@ -223,8 +223,8 @@ func (t *turn) closeEarly(r plan.Record) {
 		incident = v.facts.Incident
 	}
 	t.note(journal.Event{
-		Kind: "failback.failed", Severity: "warning", Server: r.Server, Incident: incident, Operation: r.ID, Actor: actor(automatic("recovery")),
-		Message: fmt.Sprintf("the failback of %s was interrupted before anything was stopped: order it again", r.Server), Reason: r.Error,
+		Kind: r.Kind + ".failed", Severity: "warning", Server: r.Server, Incident: incident, Operation: r.ID, Actor: actor(automatic("recovery")),
+		Message: fmt.Sprintf("the %s of %s was interrupted before anything was stopped: order it again", r.Kind, r.Server), Reason: r.Error,
 	}, true)
 }
 
@@ -279,8 +279,12 @@ func (t *turn) unknown(v *server, role monitor.Role) plan.Record {
 
 // goOn finishes or undoes the operation that a crash interrupted.
 func (t *turn) goOn(v *server, r plan.Record) {
-	if r.Kind == status.Failback {
+	switch r.Kind {
+	case status.Failback:
 		t.goHome(v, r)
+		return
+	case status.Handover:
+		t.goAway(v, r)
 		return
 	}
 	o := ownOrder("recovery", r.Reason)

@@ -90,6 +90,9 @@ func (s *Standby) mayReplace(next *config.Config) error {
 		if v.drill != nil && i < 0 {
 			return fmt.Errorf("server %q cannot be removed while %s runs: cancel it first", name, v.drill.id)
 		}
+		if v.task != nil && i < 0 {
+			return fmt.Errorf("server %q cannot be removed while %s runs: cancel it first", name, v.task.id)
+		}
 		if v.facts.Role == monitor.StandingBy {
 			continue
 		}

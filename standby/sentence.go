@@ -23,6 +23,8 @@ func (v *sight) sentence() (summary, next string) {
 		return fmt.Sprintf("the standby stands in since %s; the failback is being prepared", hm(f.RoleSince)), "failoverd operation watch " + v.operation
 	case f.Role == monitor.Releasing && goesHome(v.operation):
 		return "nobody serves: the final stop of the failback, since " + hm(f.RoleSince), "failoverd operation watch " + v.operation
+	case f.Role == monitor.TakingOver && handsOver(v.operation):
+		return "nobody serves: the final stop of the hand-over, since " + hm(f.RoleSince), "failoverd operation watch " + v.operation
 	case f.Role == monitor.StandingIn && f.Health == monitor.OK && !f.LastAnswer.IsZero():
 		return fmt.Sprintf("the standby stands in since %s; the primary answers again", hm(f.RoleSince)), "failoverd release " + name
 	case f.Role == monitor.StandingIn:
@@ -58,6 +60,8 @@ func (v *sight) sentence() (summary, next string) {
 		return "suspect: a probe fails, or nothing could be asked", "failoverd show " + name
 	case f.LastAnswer.IsZero():
 		return "not asked yet", ""
+	case v.busy && handsOver(v.operation):
+		return "the primary serves; the hand-over is being prepared", "failoverd operation watch " + v.operation
 	case v.replication == "" && len(uncopied(v.catalogs, v.copies)) > 0:
 		return "the primary serves; there is no copy of " + strings.Join(uncopied(v.catalogs, v.copies), ", ") + " yet", firstCopy(name)
 	}
@@ -66,6 +70,9 @@ func (v *sight) sentence() (summary, next string) {
 
 // goesHome reports whether an operation is a failback.
 func goesHome(operation string) bool { return strings.HasPrefix(operation, status.Failback+"-") }
+
+// handsOver reports whether an operation is a hand-over.
+func handsOver(operation string) bool { return strings.HasPrefix(operation, status.Handover+"-") }
 
 // helpFor is the command that helps against a hold.
 func helpFor(c monitor.Code, name string) string {
@@ -107,6 +114,9 @@ func (v *sight) actions() []status.Action {
 	add("resume", when(f.Mode == monitor.Active && f.Acknowledged && f.Hold.Code == monitor.NoHold, "it is watched, and nothing waits to be acknowledged"))
 	add("stop", when(f.Mode == monitor.Stopped, "it is stopped already"), when(f.Role != monitor.StandingBy, "release it first"), busy)
 	add("failover", when(f.Role == monitor.StandingIn && f.Incomplete == "", "the standby stands in already"), busy)
+	add(status.Handover, when(f.Role != monitor.StandingBy, "the standby is "+f.Role.String()), busy, when(v.replication != "", v.replication+" is running or waits"),
+		when(v.drill != "", v.drill+" is running"), when(f.Mode != monitor.Active, "it is not watched"), when(f.Health != monitor.OK, "it does not answer as it should"),
+		when(f.Diverged, "the standby's data is newer (diverged)"))
 	copies := when(len(v.catalogs) == 0, "no database is configured")
 	if v.replication != "" {
 		copies = v.replication + " is running or waits"

@@ -31,6 +31,10 @@ type Trees interface {
 	Bring(ctx context.Context, o trees.Order, watch func(trees.Progress)) (trees.Brought, error)
 	// Ahead brings what a copy has now, while the stand-in goes on writing in it.
 	Ahead(ctx context.Context, o trees.Order, watch func(trees.Progress)) (trees.Brought, error)
+	// Near returns when a copy that is followed has nearly all of its source, Level when it is as its source, in which nobody
+	// writes any more.
+	Near(ctx context.Context, t trees.Tree, watch func(trees.Progress)) error
+	Level(ctx context.Context, o trees.Order, watch func(trees.Progress)) (trees.Brought, error)
 	// SetAside lists what was set aside at the primary when they were, and Restore puts one of that into its place again.
 	SetAside(ctx context.Context, t trees.Tree) (list []files.Rescued, more bool, err error)
 	Restore(ctx context.Context, t trees.Tree, set, path string) error
@@ -103,10 +107,14 @@ func following(f *monitor.Facts) bool {
 // follow has the trees of a server followed that may be, and the others rest.
 func (s *Standby) follow(v *server) {
 	var orders []trees.Order
+	epoch, leaving := v.facts.Epoch, v.leaving()
+	if leaving {
+		epoch-- // under the takeover that a hand-over has begun the copies are the stand-in's
+	}
 	for _, tree := range v.trees {
 		f := v.tree(tree.Name)
-		if following(&v.facts) && !f.Diverged {
-			orders = append(orders, trees.Order{Tree: tree, Epoch: v.facts.Epoch, Accept: f.Accept})
+		if (following(&v.facts) || leaving) && !f.Diverged {
+			orders = append(orders, trees.Order{Tree: tree, Epoch: epoch, Accept: f.Accept})
 		}
 	}
 	s.deps.Trees.Follow(v.config.Name, orders)

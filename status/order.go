@@ -27,7 +27,7 @@ func (o Order) Accepts(name string) bool {
 
 // Preview is the plan of an operation as a dry run shows it.
 type Preview struct {
-	Kind    string       `json:"kind" enum:"takeover,release,replicate-from-live,replicate-to-live,rollback,failback,drill"`
+	Kind    string       `json:"kind" enum:"takeover,release,replicate-from-live,replicate-to-live,rollback,failback,handover,drill"`
 	Server  string       `json:"server"`
 	At      time.Time    `json:"generated_at"`
 	Steps   []plan.Shown `json:"steps"`

@@ -8,6 +8,8 @@ const (
 	ToLive   = "replicate-to-live"   // from the standby to the primary
 	RollBack = "rollback"            // the standby's previous copies come back into service
 
+	// Handover brings the data and the role of a primary that lives to the standby.
+	Handover = "handover"
 	// Failback brings a server its data and its role back, after a takeover.
 	Failback = "failback"
 )

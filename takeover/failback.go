@@ -28,12 +28,13 @@ type Home struct {
 	Application Application
 }
 
-// Application is the application on a primary, as its agent starts it.
+// Application is the application on a primary, as its agent starts and stops it.
 type Application interface {
 	// Running says what the application is and whether it runs. What is empty where the agent may start nothing.
 	Running(context.Context) (what string, running bool, err error)
-	// Start returns when it runs.
+	// Start returns when it runs, Stop when it does not any more.
 	Start(context.Context) (note string, err error)
+	Stop(context.Context) (note string, err error)
 }
 
 const (
@@ -50,7 +51,7 @@ const (
 // can be taken back, and is if a step fails: the stand-in goes on with its data, which is complete all the time.
 func Failback(s Server, p Parts, h Home) plan.Plan {
 	steps := append([]plan.Step{s.back(p, h)}, h.Ahead...)
-	steps = append(steps, s.turn(h), s.halt(p))
+	steps = append(steps, turn(h.Turn), s.halt(p))
 	if p.Copies != nil && p.Copies.Names() != "" {
 		steps = append(steps, s.seal(p))
 	}
@@ -91,22 +92,18 @@ func (s Server) back(p Parts, h Home) plan.Step {
 
 // unclaimed asks whether another host answers for an address that the standby holds.
 func (s Server) unclaimed(ctx context.Context, p Parts) error {
-	if p.Inquiry == nil {
-		return errors.New("the interface of the service address is not there: nobody can be asked who holds it")
+	err := s.unheld(ctx, p)
+	if _, held := errors.AsType[*HeldError](err); held {
+		return fmt.Errorf("%w: the primary must not have it before it is released", err)
 	}
-	for _, a := range s.Addresses {
-		if _, err := p.Inquiry.Afresh(ctx, a.Addr(), max(s.Spacing, checkSpacing)); err != nil {
-			return fmt.Errorf("%w: the primary must not have it before it is released", err)
-		}
-	}
-	return nil
+	return err
 }
 
 // turn begins the final stop. It is written down with the change of role.
-func (s Server) turn(h Home) plan.Step {
+func turn(begin func(context.Context) error) plan.Step {
 	return plan.Step{
 		Name: StepTurn, Title: "begin the final stop: from here on nobody serves the users", Timeout: turnTimeout,
-		Do: func(ctx context.Context) (string, error) { return "", h.Turn(ctx) },
+		Do: func(ctx context.Context) (string, error) { return "", begin(ctx) },
 	}
 }
 

@@ -65,6 +65,10 @@ func (r remote) Start(context.Context) (string, error) {
 	return "ct.service runs", r.h.act("start there", func() {})
 }
 
+func (r remote) Stop(context.Context) (string, error) {
+	return "ct.service is stopped", r.h.act("stop there", func() {})
+}
+
 // homeOf is a way home whose data steps are noted.
 func homeOf(h *host) Home {
 	return Home{

@@ -324,6 +324,10 @@ func (s *standby) Release(ctx context.Context, server string, o status.Order) (p
 	return s.admit(ctx, "release", server, "release", o)
 }
 
+func (s *standby) Handover(ctx context.Context, server string, o status.Order) (plan.Record, error) {
+	return s.admit(ctx, "handover", server, status.Handover, o)
+}
+
 func (s *standby) Failback(ctx context.Context, server string, o status.Order) (plan.Record, error) {
 	return s.admit(ctx, "failback", server, status.Failback, o)
 }

@@ -36,7 +36,7 @@ func nameOf(a *agentconfig.Application) string {
 	return strings.Join(a.Start, " ")
 }
 
-// primaryApplication is the application of a primary, as its agent starts it.
+// primaryApplication is the application of a primary, as its agent starts and stops it.
 type primaryApplication struct {
 	link   link
 	at     netip.AddrPort
@@ -72,6 +72,22 @@ func (p primaryApplication) Start(ctx context.Context) (note string, err error) 
 		return "start the application of " + p.server + " by hand: its agent's configuration names none", nil
 	}
 	return s.What + " runs: " + s.Evidence, nil
+}
+
+// Stop has the agent stop it.
+func (p primaryApplication) Stop(ctx context.Context) (note string, err error) {
+	s, err := p.ask(ctx, agent.OrderStop)
+	switch {
+	case err != nil:
+		return "", err
+	case s.What == "":
+		return "stop the application of " + p.server + " by hand: its agent's configuration names none", nil
+	case s.Running:
+		return "", errors.New(s.Error)
+	case s.Error != "" && !strings.Contains(s.Error, standin.ErrCannotTell.Error()):
+		return "", errors.New(s.Error)
+	}
+	return s.What + " is stopped", nil
 }
 
 // ask gives an order. An agent that is not paired, or too old to know of applications, starts none.

@@ -57,7 +57,7 @@ A server is down right now?  failoverd status`,
 		p.statusCommand(), p.checkCommand(), p.showCommand(), p.eventsCommand(), p.explainCommand(), p.incidentsCommand(),
 		p.filesCommand(), p.operationsCommand(), p.operationCommand(), p.agentsCommand(), p.auditCommand())
 	add("order",
-		p.failoverCommand(), p.releaseCommand(), p.failbackCommand(), p.replicateCommand(), p.drillCommand(),
+		p.failoverCommand(), p.handoverCommand(), p.releaseCommand(), p.failbackCommand(), p.replicateCommand(), p.drillCommand(),
 		p.suspendCommand(), p.resumeCommand(), p.stopCommand(), p.ackCommand())
 	add("set",
 		p.addCommand(), p.editCommand(), p.removeCommand(), p.configCommand(), p.reloadCommand(), p.testAlertCommand(), p.selftestCommand(), p.discoverCommand(), p.pairCommand(), p.tokenCommand())

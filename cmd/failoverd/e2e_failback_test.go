@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,9 +82,18 @@ func (h *homestead) configure() {
 	}
 	pid := filepath.Join(h.Dir, "own.pid")
 	check := script("check", fmt.Sprintf("[ -f %[1]s ] && grep -q '^State:[[:space:]]*[^ZX[:space:]]' \"/proc/$(cat %[1]s)/status\" 2>/dev/null\n", pid))
-	start := script("start", fmt.Sprintf("[ ! -e %s/no-licence ] || exit 1\nip address add %s/24 dev eth0 2>/dev/null\nsetsid %s lab-service --listen %s:%d --answer \"primary pbx\" </dev/null >/dev/null 2>&1 &\necho $! > %s\n",
+	start := script("start", fmt.Sprintf("D=%[1]s\nrm -f $D/own-quiet $D/own-hushed\n[ ! -e %[1]s/no-licence ] || exit 1\nip address add %s/24 dev eth0 2>/dev/null\nsetsid %s lab-service --listen %s:%d --answer \"primary pbx\" </dev/null >/dev/null 2>&1 &\necho $! > %s\n",
 		h.Dir, site.PBXAddress, h.Binary(), site.PBXAddress, site.ServicePort, pid))
-	stop := script("stop", fmt.Sprintf("[ -f %[1]s ] || exit 0\nkill -9 \"$(cat %[1]s)\" 2>/dev/null\nrm -f %[1]s\nexit 0\n", pid))
+	// The users are waited for, as an application waits for its calls. The address goes, and the other one of its network stays.
+	stop := script("stop", fmt.Sprintf(`D=%[1]s
+echo $$ >"$D/own-quiet.new"; mv "$D/own-quiet.new" "$D/own-quiet"
+while [ -e "$D/own-busy" ] && [ "$(cat "$D/own-hushed" 2>/dev/null)" != $$ ]; do sleep 0.01; done
+[ ! -f %[2]s ] || kill -9 "$(cat %[2]s)" 2>/dev/null
+rm -f %[2]s
+echo 1 >/proc/sys/net/ipv4/conf/eth0/promote_secondaries
+ip address delete %[3]s/24 dev eth0 2>/dev/null
+exit 0
+`, h.Dir, pid, site.PBXAddress))
 	h.t.Cleanup(h.stopOwn)
 	ok(h.t, os.WriteFile(h.o.config, []byte(fmt.Sprintf(
 		"name: pbx\nlisten: %s:7443\ndata_dir: %s\ntrees: [{name: vm, directory: %s, writable: true}]\napplication: {start: {command: [%s]}, stop: {command: [%s]}, check: {command: [%s]}, timeout: 10s}\n",
@@ -126,6 +136,7 @@ func answersThere(v status.Server) bool {
 // pen is what the users of the stand-in write, until it is stopped, and again when it is started.
 type pen struct {
 	ended func()
+	base  string // the rows that there were before, if others than the first two
 
 	mu          sync.Mutex
 	rows, files []string
@@ -135,7 +146,15 @@ type pen struct {
 func (p *pen) written() (want string, files []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return strings.Join(append([]string{"1 anna", "2 bert"}, p.rows...), ", "), slices.Clone(p.files)
+	all := append(slices.Clone(p.rows), strings.Split(cmp.Or(p.base, "1 anna, 2 bert"), ", ")...)
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(len(word(a)), len(word(b))), cmp.Compare(a, b)) })
+	return strings.Join(all, ", "), slices.Clone(p.files)
+}
+
+// word is the number of a row.
+func word(row string) string {
+	number, _, _ := strings.Cut(row, " ")
+	return number
 }
 
 // wrote notes a row and a file.

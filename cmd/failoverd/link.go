@@ -142,6 +142,15 @@ func (l link) Look(ctx context.Context, w trees.Wanted) (trees.Far, error) {
 	}, err
 }
 
+// Rest has a server's agent look at a tree once more, and returns its last change once it has come to rest.
+func (l link) Rest(ctx context.Context, w trees.Wanted) (head uint64, err error) {
+	at, err := l.place(w)
+	if err != nil {
+		return 0, err
+	}
+	return l.client.Rest(ctx, at, rulesOf(w))
+}
+
 // SetAside lists what was set aside in a tree of a server when files were brought back.
 func (l link) SetAside(ctx context.Context, w trees.Wanted) ([]files.Rescued, bool, error) {
 	at, err := l.place(w)

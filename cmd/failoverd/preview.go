@@ -67,6 +67,8 @@ func passive(kind string) string {
 		return "released"
 	case status.Failback:
 		return "failed back"
+	case status.Handover:
+		return "handed over"
 	case status.RollBack:
 		return "rolled back"
 	case status.Drill:

@@ -294,6 +294,8 @@ func followUp(r plan.Record) string {
 		return fmt.Sprintf("Bring the primary %s up now. To see that it serves: failoverd status %s", r.Server, r.Server)
 	case status.Failback:
 		return afterFailback(r)
+	case status.Handover:
+		return afterHandover(r)
 	case status.FromLive:
 		return fmt.Sprintf("The standby has complete copies. To see their age: failoverd show %s", r.Server)
 	case status.ToLive:

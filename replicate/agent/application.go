@@ -12,16 +12,18 @@ import (
 // Application is what does the work on a primary. It is the agent's configuration that says what is run.
 type Application interface {
 	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
 	Running(ctx context.Context) (running bool, evidence string, err error)
 }
 
-// ServiceApplication is the name of the service that starts the application.
+// ServiceApplication is the name of the service that starts and stops the application.
 const ServiceApplication = "application"
 
 // What the standby may have done with the application.
 const (
 	OrderLook  = "look"
 	OrderStart = "start"
+	OrderStop  = "stop"
 )
 
 // ApplicationState is how the application is.
@@ -29,7 +31,7 @@ type ApplicationState struct {
 	What     string `json:"what"` // for people; empty: the agent's configuration names none
 	Running  bool   `json:"running"`
 	Evidence string `json:"evidence"`
-	Error    string `json:"error"` // why it could not be told, or not be started
+	Error    string `json:"error"` // why it could not be told, or not be started or stopped
 }
 
 // applications is the service.
@@ -47,7 +49,7 @@ func NewApplication(app Application, what string, log *slog.Logger) Service {
 
 // Begin takes one order.
 func (a *applications) Begin(_ context.Context, r Request) (func(context.Context, io.ReadWriteCloser) error, error) {
-	if r.Order != OrderLook && r.Order != OrderStart {
+	if r.Order != OrderLook && r.Order != OrderStart && r.Order != OrderStop {
 		return nil, &Problem{BadRequest, fmt.Sprintf("the application cannot be told to %.64q", r.Order)}
 	}
 	return func(ctx context.Context, stream io.ReadWriteCloser) error {
@@ -61,13 +63,16 @@ func (a *applications) Begin(_ context.Context, r Request) (func(context.Context
 	}, nil
 }
 
-// obey looks how the application is, and starts it if it does not run and is to.
+// obey looks how the application is, and starts it if it does not run and is to, or stops it.
 func (a *applications) obey(ctx context.Context, order string) ApplicationState {
 	if a.app == nil {
 		return ApplicationState{}
 	}
 	state := a.look(ctx)
-	if order == OrderLook || state.Running {
+	switch {
+	case order == OrderStop:
+		return a.stop(ctx, state)
+	case order == OrderLook || state.Running:
 		return state
 	}
 	a.log.Warn("the application is started: the standby has brought its data and its role back", "what", a.what)
@@ -82,6 +87,22 @@ func (a *applications) obey(ctx context.Context, order string) ApplicationState 
 	return state
 }
 
+// stop stops the application. What cannot say whether it runs is stopped all the same.
+func (a *applications) stop(ctx context.Context, state ApplicationState) ApplicationState {
+	if !state.Running && state.Error == "" {
+		return state
+	}
+	a.log.Warn("the application is stopped: the standby takes its role over", "what", a.what)
+	if err := a.app.Stop(ctx); err != nil {
+		a.log.Error("the application could not be stopped", "what", a.what, "err", err)
+		return ApplicationState{What: a.what, Error: tame(err.Error(), maxShown)}
+	}
+	if state = a.look(ctx); state.Running {
+		state.Error = "it was stopped, and runs: " + state.Evidence
+	}
+	return state
+}
+
 func (a *applications) look(ctx context.Context) ApplicationState {
 	s := ApplicationState{What: a.what}
 	running, evidence, err := a.app.Running(ctx)
@@ -92,7 +113,7 @@ func (a *applications) look(ctx context.Context) ApplicationState {
 	return s
 }
 
-// Application has an agent look at the application of its host, or start it.
+// Application has an agent look at the application of its host, start it or stop it.
 func (c *Client) Application(ctx context.Context, to netip.AddrPort, order string) (s ApplicationState, err error) {
 	stream, _, err := c.Open(ctx, to, Request{Service: ServiceApplication, Order: order})
 	if err != nil {

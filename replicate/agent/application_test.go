@@ -14,7 +14,9 @@ type ct struct {
 	mu      sync.Mutex
 	runs    bool
 	starts  int
-	refuses error // to start
+	stops   int
+	refuses error // to start or to stop
+	stuck   bool  // it is stopped, and runs
 	lame    bool  // it is started, and does not run
 }
 
@@ -23,6 +25,14 @@ func (c *ct) Start(context.Context) error {
 	defer c.mu.Unlock()
 	c.starts++
 	c.runs = c.refuses == nil && !c.lame
+	return c.refuses
+}
+
+func (c *ct) Stop(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stops++
+	c.runs = c.runs && (c.stuck || c.refuses != nil)
 	return c.refuses
 }
 
@@ -65,10 +75,41 @@ func TestTheApplicationIsStarted(t *testing.T) {
 	if !strings.Contains(b.log.String(), "the application is started") {
 		t.Error("the log does not say that it is started")
 	}
-	for _, order := range []string{"", "stop", "start; reboot"} {
+	for _, order := range []string{"", "hang", "start; reboot"} {
 		if _, err := b.client.Application(t.Context(), b.at, order); refusal(err) != BadRequest {
 			t.Errorf("%q: %v", order, err)
 		}
+	}
+}
+
+// TestTheApplicationIsStopped: the standby has it stopped; one that does not run is left alone, and one that runs on is told of.
+func TestTheApplicationIsStopped(t *testing.T) {
+	app := &ct{}
+	b := newBed(t, func(c *ServerConfig) {
+		c.Services = map[string]Service{ServiceApplication: NewApplication(app, "ct.service", c.Log)}
+	})
+	b.pair(b.client)
+	for _, test := range []struct {
+		name    string
+		prepare func()
+		want    ApplicationState
+		stops   int
+	}{
+		{"does not run", func() {}, ApplicationState{What: "ct.service", Evidence: "dead"}, 0},
+		{"refuses", func() { app.runs, app.refuses = true, errors.New("it hangs") }, ApplicationState{What: "ct.service", Error: "it hangs"}, 1},
+		{"runs on", func() { app.refuses, app.stuck = nil, true }, ApplicationState{What: "ct.service", Running: true, Evidence: "active", Error: "it was stopped, and runs: active"}, 2},
+		{"stopped", func() { app.stuck = false }, ApplicationState{What: "ct.service", Evidence: "dead"}, 3},
+	} {
+		app.mu.Lock()
+		test.prepare()
+		app.mu.Unlock()
+		got, err := b.client.Application(t.Context(), b.at, OrderStop)
+		if err != nil || got != test.want || app.stops != test.stops {
+			t.Errorf("%s: %+v, %v; stopped %d times", test.name, got, err, app.stops)
+		}
+	}
+	if !strings.Contains(b.log.String(), "the application is stopped") {
+		t.Error("the log does not say that it is stopped")
 	}
 }
 

@@ -106,7 +106,7 @@ const MostAside = 1000
 func (t *Trees) Services() map[string]Service {
 	return map[string]Service{
 		serviceLook: treeService{t, t.beginLook}, serviceBring: treeService{t, t.beginBring},
-		serviceAside: treeService{t, t.beginAside}, serviceRestore: treeService{t, t.beginRestore},
+		serviceAside: treeService{t, t.beginAside}, serviceRestore: treeService{t, t.beginRestore}, serviceRest: treeService{t, t.beginRest},
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	serviceBring   = "bring"   // a tree's conversation with the roles exchanged: files come back
 	serviceAside   = "aside"   // what was set aside when they did
 	serviceRestore = "restore" // one of that comes into its place again
+	serviceRest    = "rest"    // a tree is looked at whole once more, and has come to rest
 )
 
 // Request is what the standby asks for.

@@ -44,6 +44,8 @@ type Source struct {
 	mu        sync.Mutex
 	index     *index
 	scanned   bool            // everything was looked at once
+	looking   bool            // everything is being looked at
+	looks     int             // how often it was
 	owed      map[string]bool // what that has seen that had not come to rest
 	problems  map[string]string
 	acked     uint64
@@ -294,7 +296,10 @@ func (s *Source) Run(ctx context.Context) error {
 	for {
 		now := time.Now()
 		if s.dirty.takeScan(now) {
-			if err := l.scan(ctx); err != nil {
+			s.scanning(true)
+			err := l.scan(ctx)
+			s.scanning(false)
+			if err != nil {
 				return err
 			}
 			s.dirty.scanAgain(time.Now().Add(s.scanInterval()))
@@ -367,3 +372,46 @@ func (s *Source) Raise(epoch uint64) {
 
 // Scan has everything looked at soon.
 func (s *Source) Scan() { s.dirty.scanAgain(time.Now()) }
+
+// scanning notes that everything is being looked at, or has been.
+func (s *Source) scanning(now bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.looking = now; !now {
+		s.looks++
+		s.tell()
+	}
+}
+
+// Rest has everything looked at once more, whatever the events have told, and returns the number of the last change once
+// nothing waits to be looked at any more: whoever has everything up to that number has the tree as it was when Rest was
+// called, and as it still is if nobody has written in it. While somebody goes on writing it does not return before ctx ends.
+func (s *Source) Rest(ctx context.Context) (head uint64, err error) {
+	s.mu.Lock()
+	after := s.looks
+	if s.looking { // what it has passed already it does not see
+		after++
+	}
+	s.mu.Unlock()
+	s.Scan()
+	tick := time.NewTicker(restLook) // the last dirt may go without a word
+	defer tick.Stop()
+	for {
+		v, changed := s.Status()
+		s.mu.Lock()
+		looked := s.looks > after
+		s.mu.Unlock()
+		if looked && v.Resting {
+			return v.Head, nil
+		}
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+// restLook is how often it is looked whether a tree has come to rest.
+const restLook = 20 * time.Millisecond

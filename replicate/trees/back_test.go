@@ -95,6 +95,8 @@ func (f *far) Look(context.Context, Wanted) (Far, error) {
 	return Far{Bringing: true, Listing: s.Listing, Missing: s.Missing, Failed: s.Failed}, nil
 }
 
+func (f *far) Rest(context.Context, Wanted) (uint64, error) { return 0, errNoAgent }
+
 // newBack has a copy in b.dst that the stand-in has worked in, and a primary with the tree b.src.
 func newBack(t *testing.T) (*bed, *far) {
 	t.Helper()

@@ -14,9 +14,10 @@ type board struct {
 	mu       sync.Mutex
 	status   Status
 	cursor   uint64
-	received uint64      // of the conversations before this one
-	begun    time.Time   // this one
-	sink     *files.Sink // of this one, nil while there is none
+	received uint64        // of the conversations before this one
+	begun    time.Time     // this one
+	sink     *files.Sink   // of this one, nil while there is none
+	source   *files.Source // of this one where it is looked at from here, nil while there is none
 }
 
 // read returns how far the copy is.
@@ -72,11 +73,39 @@ func (b *board) observe(o observed) Status {
 func (b *board) end(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sink = nil
+	b.sink, b.source = nil, nil
 	b.status.Connected, b.status.Listing, b.status.Current, b.status.Waiting = false, false, false, 0
 	if err != nil {
 		b.status.Problem, b.status.Root = err.Error(), errors.Is(err, files.ErrRoot)
 	}
+}
+
+// looks notes the source of this conversation that is looked at from here.
+func (b *board) looks(source *files.Source) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.source = source
+}
+
+// looker is that source, nil while there is none.
+func (b *board) looker() *files.Source {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.source
+}
+
+// level reports whether the copy has everything up to a change of its source, and gives a channel that is closed when that
+// may have changed, nil while there is no conversation.
+func (b *board) level(head uint64) (v Status, level bool, changed <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v = b.status
+	if b.sink == nil {
+		return v, false, nil
+	}
+	s, changed := b.sink.Status()
+	v.Connected, v.Missing, v.Held, v.Files, v.Received = s.Connected, s.Missing, s.Held, s.Files, b.received+s.Received
+	return v, s.Connected && !s.Listing && s.Missing == 0 && s.Held == 0 && s.Cursor >= head, changed
 }
 
 // confirm lets the deletions happen that are held back, if any are.

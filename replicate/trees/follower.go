@@ -93,6 +93,7 @@ func (f *follower) attempt(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
+	f.board.looks(m.source)
 	return f.watched(sink, m.source, func() error { return m.converse(sink) })
 }
 

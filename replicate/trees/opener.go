@@ -25,6 +25,8 @@ type Opener interface {
 	Bring(ctx context.Context, w Wanted) (io.ReadWriteCloser, error)
 	// Look tells how the tree at the primary is.
 	Look(ctx context.Context, w Wanted) (Far, error)
+	// Rest has the tree at the primary looked at whole once more, and returns the number of its last change once it has come to rest.
+	Rest(ctx context.Context, w Wanted) (head uint64, err error)
 	// SetAside lists what was set aside there; more says that there is more than is told at a time.
 	SetAside(ctx context.Context, w Wanted) (list []files.Rescued, more bool, err error)
 	// Restore puts something that was set aside there into its place again.

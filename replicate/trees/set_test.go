@@ -313,6 +313,7 @@ func (noAgents) Open(context.Context, Wanted) (io.ReadWriteCloser, error) { retu
 func (noAgents) Bring(context.Context, Wanted) (io.ReadWriteCloser, error) { return nil, errNoAgent }
 
 func (noAgents) Look(context.Context, Wanted) (Far, error)             { return Far{}, errNoAgent }
+func (noAgents) Rest(context.Context, Wanted) (uint64, error)          { return 0, errNoAgent }
 func (noAgents) Restore(context.Context, Wanted, string, string) error { return errNoAgent }
 func (noAgents) SetAside(context.Context, Wanted) ([]files.Rescued, bool, error) {
 	return nil, false, errNoAgent
