@@ -91,12 +91,12 @@ func TestWords(t *testing.T) {
 type commands struct{ binary, dir string }
 
 // wrong says what is wrong with the arguments, "" if nothing is. Nothing is done: no daemon answers, and what needs none
-// and does something, or asks for something or reads a file first, is asked for its help only.
+// and does something, or asks for something first, is asked for its help only.
 func (c commands) wrong(args []string) string {
 	if len(args) == 0 {
 		return ""
 	}
-	helped := slices.Contains([]string{"serve", "lab", "agent", "pair"}, args[0]) || slices.Contains(args, "--socket") || slices.Contains(args, "--url") || slices.Contains(args, "--file")
+	helped := slices.Contains([]string{"serve", "lab", "agent", "pair"}, args[0]) || slices.Contains(args, "--socket") || slices.Contains(args, "--url")
 	if helped {
 		return c.unknown(args)
 	}

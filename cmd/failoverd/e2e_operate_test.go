@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -254,49 +252,5 @@ func TestRemoteAccess(t *testing.T) {
 	contains(t, c.cli(exitDone, "audit"), "test-operator", "test-viewer")
 	if log, err := os.ReadFile(c.Log()); err != nil || strings.Contains(string(log), viewer) {
 		t.Errorf("the log holds a token, or cannot be read: %v", err)
-	}
-}
-
-// Servers are added, changed and removed while the daemon runs: what is wrong changes nothing, what is right is in force at
-// once and still there after a crash.
-func TestServersAreEdited(t *testing.T) {
-	c := newCompany(t, site.Options{})
-	c.start()
-	dir := t.TempDir()
-	text := func(lines ...string) string {
-		file := filepath.Join(dir, "text.yaml")
-		ok(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
-		return file
-	}
-	const manual = "takeover: {mode: manual}"
-
-	// Wrong in itself, and wrong beside the others.
-	contains(t, c.cli(exitFailed, "add", "erp", "--file", text("address: 10.99.0.77", "adress: 1")), "erp.yaml:2", "adress")
-	contains(t, c.cli(exitFailed, "add", "erp", "--file", text("address: "+site.PBXAddress, manual)), site.PBXAddress)
-	contains(t, c.cli(exitFailed, "add", "pbx", "--file", text("address: 10.99.0.77", manual)), "change it there")
-	absent := filepath.Join(filepath.Dir(c.ConfigFile()), "servers.d", "erp.yaml")
-	if _, err := os.Stat(absent); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("%s: %v", absent, err)
-	}
-
-	contains(t, c.cli(exitDone, "add", "erp", "--file", text("# the stock", "address: 10.99.0.77", manual), "--dry-run"), "nothing was changed")
-	contains(t, c.cli(exitDone, "add", "erp", "--file", text("# the stock", "address: 10.99.0.77", manual), "--reason", "new host"), "in force", "Server erp")
-	c.waitServer("erp", "watched", func(v status.Server) bool { return v.Misses > 0 && v.Takeover == "manual" })
-	contains(t, c.cli(exitConflict, "add", "erp", "--file", text("address: 10.99.0.78")), "failoverd edit erp")
-	contains(t, c.cli(exitDone, "edit", "erp", "--file", text("# the stock", "address: 10.99.0.77", manual, "priority: 7")), "servers[erp].priority")
-	ok(t, c.daemon.Kill())
-	c.launch()
-	c.waitServer("erp", "still there", func(v status.Server) bool { return v.Takeover == "manual" })
-	contains(t, c.cli(exitDone, "audit"), "erp was added", "the configuration of erp was changed")
-
-	// It cannot go while it is served; its file is as it was.
-	c.cli(exitDone, "failover", "erp", "--yes")
-	contains(t, c.cli(exitConflict, "remove", "erp", "--yes"), "release it first")
-	c.cli(exitDone, "release", "erp", "--yes")
-	contains(t, c.cli(exitDone, "remove", "erp", "--yes"), "not watched any more")
-	contains(t, c.cli(exitNotFound, "show", "erp"), "erp")
-	before, err := os.ReadFile(absent + ".before")
-	if err != nil || !strings.Contains(string(before), "# the stock") {
-		t.Errorf("what it was: %v, %q", err, before)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
-
-	"failoverd/status"
 )
 
 // reloadCommand is `failoverd reload`.
@@ -39,24 +37,19 @@ is no copy of its databases, the command that makes the first one is named.`,
 		if len(done.Changed)+len(done.NeedsRestart) == 0 {
 			line(p.out, "Read again; nothing has changed.")
 		}
-		p.writeReloaded(done)
+		for _, key := range done.Changed {
+			line(p.out, "Changed: %s", key)
+		}
+		for _, key := range done.NeedsRestart {
+			line(p.out, "Changed, but only after systemctl restart failoverd: %s", key)
+		}
+		for _, n := range done.Notices {
+			line(p.out, "Notice: %s", n)
+		}
+		for _, u := range done.Uncopied {
+			line(p.out, "%s: there is no copy of %s, so a takeover would have no data. Copy now: %s", u.Server, joined(u.Catalogs), u.Next)
+		}
 		return nil
 	})
 	return cmd
-}
-
-// writeReloaded prints what another configuration changes, and what is to be said about it.
-func (p *program) writeReloaded(done status.Reloaded) {
-	for _, key := range done.Changed {
-		line(p.out, "Changed: %s", key)
-	}
-	for _, key := range done.NeedsRestart {
-		line(p.out, "Changed, but only after systemctl restart failoverd: %s", key)
-	}
-	for _, n := range done.Notices {
-		line(p.out, "Notice: %s", n)
-	}
-	for _, u := range done.Uncopied {
-		line(p.out, "%s: there is no copy of %s, so a takeover would have no data. Copy now: %s", u.Server, joined(u.Catalogs), u.Next)
-	}
 }

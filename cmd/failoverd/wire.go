@@ -49,16 +49,14 @@ type world struct {
 // deps joins everything.
 func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.Outbox) standby.Deps {
 	return standby.Deps{
-		Version:    versionOf().Version,
-		Log:        w.log,
-		Config:     w.config,
-		Load:       func() (*config.Config, error) { return w.usable(config.Load(configFile)) },
-		ServerFile: func(server string) (config.ServerFile, error) { return config.ReadServerFile(configFile, server) },
-		Draft:      func(e config.Edit) (standby.Draft, error) { return w.draft(configFile, e) },
-		Journal:    memory,
-		BootID:     bootID(),
-		BootAt:     bootTime(),
-		Net:        w.net,
+		Version: versionOf().Version,
+		Log:     w.log,
+		Config:  w.config,
+		Load:    func() (*config.Config, error) { return w.load(configFile) },
+		Journal: memory,
+		BootID:  bootID(),
+		BootAt:  bootTime(),
+		Net:     w.net,
 		Pinger: func(net probe.NetState, deliver func([]probe.Result), stalled func(time.Duration)) standby.Pinger {
 			return probe.NewPinger(probe.PingerConfig{Net: net, Deliver: deliver, Stalled: stalled, Log: w.log.With("component", "ping")})
 		},
@@ -90,8 +88,9 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 	}
 }
 
-// usable holds a configuration that was read against this host.
-func (w *world) usable(c *config.Config, err error) (*config.Config, error) {
+// load reads the configuration again and holds it against this host.
+func (w *world) load(file string) (*config.Config, error) {
+	c, err := config.Load(file)
 	if err != nil {
 		return nil, err
 	}
@@ -99,16 +98,6 @@ func (w *world) usable(c *config.Config, err error) (*config.Config, error) {
 		return nil, err
 	}
 	return c, fits(c, w.net.State())
-}
-
-// draft reads the configuration with one server's file changed.
-func (w *world) draft(file string, e config.Edit) (standby.Draft, error) {
-	d, err := config.LoadDraft(file, e)
-	if err != nil {
-		return standby.Draft{}, err
-	}
-	c, err := w.usable(d.Config, nil)
-	return standby.Draft{Config: c, Before: d.Before, Tag: d.Tag(), Save: d.Save, Undo: d.Undo}, err
 }
 
 // probers are the further probes of a server.

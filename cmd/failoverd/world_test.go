@@ -49,11 +49,7 @@ type fakeDaemon struct {
 	agents      []status.Agent
 	found       discovery.Found
 	aside       status.SetAside
-	file        status.ServerFile
-	edited      status.Edited
-	ifMatch     string       // of the last edit
 	problem     *api.Problem // refuses orders with it
-	problems    int          // how often; 0: always
 	refuseAll   bool         // and questions too
 	requests    []string     // METHOD PATH BODY
 	deaf        bool         // orders are taken and never answered
@@ -94,10 +90,10 @@ func (d *fakeDaemon) handler() http.Handler {
 			reply(w, http.StatusOK, f(r))
 		})
 	}
-	change := func(method, path string, f func(r *http.Request) (int, any)) {
-		mux.HandleFunc(method+" "+api.Base+path, func(w http.ResponseWriter, r *http.Request) {
+	post := func(path string, f func(r *http.Request) (int, any)) {
+		mux.HandleFunc("POST "+api.Base+path, func(w http.ResponseWriter, r *http.Request) {
 			var body json.RawMessage
-			if err := json.NewDecoder(r.Body).Decode(&body); err != nil && method != http.MethodDelete {
+			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 				http.Error(w, err.Error(), http.StatusBadRequest)
 				return
 			}
@@ -109,16 +105,12 @@ func (d *fakeDaemon) handler() http.Handler {
 			}
 			if d.problem != nil && (d.refuseAll || r.URL.Query().Get("dry_run") == "") {
 				refuse(w, d.problem)
-				if d.problems--; d.problems == 0 {
-					d.problem = nil
-				}
 				return
 			}
 			code, answer := f(r)
 			reply(w, code, answer)
 		})
 	}
-	post := func(path string, f func(r *http.Request) (int, any)) { change(http.MethodPost, path, f) }
 	get("/status", func(*http.Request) any { return d.snapshot })
 	mux.HandleFunc("GET "+api.Base+"/servers/{name}", func(w http.ResponseWriter, r *http.Request) {
 		for _, s := range d.snapshot.Servers {
@@ -129,16 +121,6 @@ func (d *fakeDaemon) handler() http.Handler {
 		}
 		refuse(w, &api.Problem{Status: 404, Code: status.NotFound, Title: "Not Found", Detail: "there is no server " + r.PathValue("name")})
 	})
-	get("/servers/{name}/configuration", func(*http.Request) any { return d.file })
-	edit := func(r *http.Request) (int, any) {
-		d.ifMatch = r.Header.Get("If-Match")
-		edited := d.edited
-		edited.DryRun = r.URL.Query().Get("dry_run") == "true"
-		return 200, edited
-	}
-	post("/servers", edit)
-	change(http.MethodPut, "/servers/{name}/configuration", edit)
-	change(http.MethodDelete, "/servers/{name}", edit)
 	get("/servers/{name}/explain", func(*http.Request) any { return d.explanation })
 	get("/operations", func(*http.Request) any { return api.OperationList{Operations: d.records} })
 	get("/operations/{id}", func(*http.Request) any { return d.record() })
