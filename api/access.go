@@ -44,11 +44,7 @@ type caller struct {
 	expires time.Time   // of the token or of the session; zero: never
 	servers []string    // the only servers that it may see; nil: all
 	session *sessionKey // of the console, nil for everybody else
-	host    bool        // root or failoverd's own user, on the socket
 }
-
-// onHost reports whether the caller could do to the host whatever failoverd can.
-func (c *caller) onHost() bool { return c.host }
 
 // sees reports whether the caller may know about the server. What concerns the
 // standby itself, with no server's name, only those see who see all.

@@ -58,12 +58,6 @@ type Standby interface {
 	Acknowledge(ctx context.Context, id string, o status.Order) (status.Incident, error)
 	Explain(ctx context.Context, server string) (status.Explanation, error)
 	Reload(ctx context.Context, o status.Order) (status.Reloaded, error)
-	// ServerFile is the file of one server's configuration. AddServer, EditServer and RemoveServer change it and put it in
-	// force, or only check that if dry is true; tag is that of the file as somebody looked at it.
-	ServerFile(ctx context.Context, name string) (status.ServerFile, error)
-	AddServer(ctx context.Context, name, text string, dry bool, o status.Order) (status.Edited, error)
-	EditServer(ctx context.Context, name, text, tag string, dry bool, o status.Order) (status.Edited, error)
-	RemoveServer(ctx context.Context, name, tag string, dry bool, o status.Order) (status.Edited, error)
 	TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error)
 	// LoopAge is how long ago the decision loop last ran.
 	LoopAge() time.Duration

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -117,31 +116,6 @@ func (f *fakeStandby) change(ctx context.Context, what, server, mode string, o s
 	s, err := f.find(server)
 	s.Mode = mode
 	return s, err
-}
-
-func (f *fakeStandby) ServerFile(ctx context.Context, name string) (status.ServerFile, error) {
-	if err := f.take(ctx, "file", name, "", status.Order{}); err != nil {
-		return status.ServerFile{}, err
-	}
-	return status.ServerFile{Server: name, File: "/etc/failoverd/servers.d/" + name + ".yaml", Text: "address: 10.0.0.1\n", ETag: "abc"}, nil
-}
-
-// edit notes an edit of a server's file.
-func (f *fakeStandby) edit(ctx context.Context, what, name, text, tag string, dry bool, o status.Order) (status.Edited, error) {
-	err := f.take(ctx, what, name, fmt.Sprintf("%q tag %q dry %t", text, tag, dry), o)
-	return status.Edited{Server: name, ETag: "def", DryRun: dry, Reloaded: status.Reloaded{Changed: []string{"servers[" + name + "]"}, NeedsRestart: []string{}, Notices: []string{}, Uncopied: []status.Uncopied{}}}, err
-}
-
-func (f *fakeStandby) AddServer(ctx context.Context, name, text string, dry bool, o status.Order) (status.Edited, error) {
-	return f.edit(ctx, "add", name, text, "", dry, o)
-}
-
-func (f *fakeStandby) EditServer(ctx context.Context, name, text, tag string, dry bool, o status.Order) (status.Edited, error) {
-	return f.edit(ctx, "edit", name, text, tag, dry, o)
-}
-
-func (f *fakeStandby) RemoveServer(ctx context.Context, name, tag string, dry bool, o status.Order) (status.Edited, error) {
-	return f.edit(ctx, "remove", name, "", tag, dry, o)
 }
 
 func (f *fakeStandby) Suspend(ctx context.Context, server string, o status.Order) (status.Server, error) {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -189,36 +188,6 @@ func (c *Client) Acknowledge(ctx context.Context, id, reason string) (status.Inc
 // Reload has the configuration read again.
 func (c *Client) Reload(ctx context.Context, reason string) (status.Reloaded, error) {
 	return post[status.Reloaded](ctx, c, Base+"/reload", nil, Remark{Reason: reason})
-}
-
-// ServerFile is the file of a server's configuration.
-func (c *Client) ServerFile(ctx context.Context, name string) (status.ServerFile, error) {
-	return get[status.ServerFile](ctx, c, serverPath(name)+"/configuration", nil)
-}
-
-// AddServer adds a server with the text of its configuration. With dry, it is only checked.
-func (c *Client) AddServer(ctx context.Context, n NewServer, dry bool) (status.Edited, error) {
-	return post[status.Edited](ctx, c, Base+"/servers", query("dry_run", yes(dry)), n)
-}
-
-// EditServer gives a server another configuration, if it is still the one with that ETag.
-func (c *Client) EditServer(ctx context.Context, name, etag string, n NewText, dry bool) (status.Edited, error) {
-	return ask[status.Edited](ctx, c, http.MethodPut, serverPath(name)+"/configuration", query("dry_run", yes(dry)), n, ifMatch(etag))
-}
-
-// RemoveServer takes a server out of the configuration, if that is still the one with that ETag.
-func (c *Client) RemoveServer(ctx context.Context, name, etag, reason string, dry bool) (status.Edited, error) {
-	return ask[status.Edited](ctx, c, http.MethodDelete, serverPath(name), query("dry_run", yes(dry), "reason", reason), nil, ifMatch(etag))
-}
-
-func ifMatch(etag string) http.Header { return http.Header{"If-Match": {`"` + etag + `"`}} }
-
-// yes is the text of a flag, empty for false.
-func yes(flag bool) string {
-	if flag {
-		return "true"
-	}
-	return ""
 }
 
 // TestAlert has a real alert sent and returns the dialogue with each recipient's

@@ -44,7 +44,6 @@ func (s *Server) routes() error {
 	s.mailRoutes(h)
 	s.incidentRoutes(h)
 	s.configurationRoutes(h)
-	s.editRoutes(h)
 	s.agentRoutes(h)
 	s.tokenRoutes(h)
 	s.sessionRoutes(h)

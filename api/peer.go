@@ -54,7 +54,7 @@ func (p peer) caller() *caller {
 		actor:  plan.Actor{Kind: "user", Name: p.name, Via: "socket", From: fmt.Sprintf("process %d", p.pid)},
 	}
 	if p.uid == 0 || int(p.uid) == os.Geteuid() {
-		c.role, c.host = Admin, true
+		c.role = Admin
 	}
 	if p.login != "" {
 		c.actor.From += ", logged in as " + p.login

@@ -19,7 +19,7 @@ const (
 	CrossOrigin      = "cross-origin"       // 403
 	MethodNotAllowed = "method-not-allowed" // 405
 	RequestTimeout   = "request-timeout"    // 408
-	StateChanged     = status.StateChanged  // 412: the order was given for another state
+	StateChanged     = "state-changed"      // 412: the order was given for another state
 	TooLarge         = "too-large"          // 413
 	UnsupportedType  = "unsupported-type"   // 415
 	Invalid          = "validation"         // 422
@@ -27,9 +27,7 @@ const (
 	TooManyStreams   = "too-many-streams"   // 429
 	NameTaken        = "name-taken"         // 409
 	Internal         = "internal"           // 500
-
-	PreconditionRequired = "precondition-required" // 428: an If-Match is needed
-	Unavailable          = "unavailable"           // 503
+	Unavailable      = "unavailable"        // 503
 )
 
 // Problem is why a request was not carried out: RFC 9457, with what an operator
@@ -120,8 +118,6 @@ func titleOf(code string, httpStatus int) string {
 		return "Too many event streams"
 	case NameTaken:
 		return "The name is taken"
-	case status.HostOnly:
-		return "Only to be done on the standby itself"
 	case StateChanged:
 		return "The state has changed"
 	case Invalid:
@@ -155,10 +151,6 @@ func refused(err error, changing bool) *Problem {
 		p.Status = http.StatusUnprocessableEntity
 	case status.JournalUnwritable:
 		p.Status = http.StatusServiceUnavailable
-	case status.StateChanged:
-		p.Status = http.StatusPreconditionFailed
-	case status.HostOnly:
-		p.Status = http.StatusForbidden
 	}
 	return p
 }

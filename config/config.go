@@ -4,8 +4,7 @@
 //
 // A Config is immutable once Load or Parse has returned it and carries no
 // run-time state. The package reads no clock, opens no socket and starts
-// nothing; only Load, Secret.Reveal and what changes a server's file (edit.go)
-// touch the file system.
+// nothing; only Load and Secret.Reveal touch the file system.
 package config
 
 import (

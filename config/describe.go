@@ -22,8 +22,11 @@ func (c *Config) Describe(w io.Writer) {
 	c.describeStandby(w)
 	c.describeIncidents(w)
 	for _, s := range c.Servers {
-		fmt.Fprintln(w)
-		c.DescribeServer(w, s)
+		fmt.Fprintf(w, "\nServer %s (%s)\n", s.Name, s.Where)
+		s.describeWatch(w)
+		c.describeTakeover(w, s)
+		c.describeData(w, s)
+		fmt.Fprintf(w, "  %s.\n", c.told())
 	}
 	if len(c.Notices) > 0 {
 		fmt.Fprintf(w, "\nTo know:\n")
@@ -31,15 +34,6 @@ func (c *Config) Describe(w io.Writer) {
 			fmt.Fprintf(w, "  %s\n", n)
 		}
 	}
-}
-
-// DescribeServer prints what is said of one server.
-func (c *Config) DescribeServer(w io.Writer, s Server) {
-	fmt.Fprintf(w, "Server %s (%s)\n", s.Name, s.Where)
-	s.describeWatch(w)
-	c.describeTakeover(w, s)
-	c.describeData(w, s)
-	fmt.Fprintf(w, "  %s.\n", c.told())
 }
 
 func (c *Config) describeStandby(w io.Writer) {

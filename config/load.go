@@ -29,24 +29,11 @@ type Source struct {
 // only the file system knows: who may read the files and the secrets. A
 // configuration that cannot be used gives Errors with every problem of every
 // file. It fills in the host's name for an absent standby.name.
-func Load(path string) (*Config, error) { return load(path, nil) }
-
-// load is Load, with one file of servers.d as instead has it (without data: as if there were none).
-func load(path string, instead *Source) (*Config, error) {
+func Load(path string) (*Config, error) {
 	r := &report{}
 	sources := []Source{read(r, path)}
-	names := serverFiles(r, path)
-	if instead != nil && !slices.Contains(names, instead.Name) {
-		names = append(names, instead.Name)
-		slices.Sort(names)
-	}
-	for _, name := range names {
-		switch {
-		case instead == nil || name != instead.Name:
-			sources = append(sources, read(r, name))
-		case instead.Data != nil:
-			sources = append(sources, *instead)
-		}
+	for _, name := range serverFiles(r, path) {
+		sources = append(sources, read(r, name))
 	}
 	c, secrets := parse(r, sources)
 	for _, s := range secrets {
@@ -95,7 +82,7 @@ func read(r *report, name string) Source {
 // serverFiles lists servers.d/*.yaml beside the main file, by name. Hidden
 // files and what editors and packagers leave behind are passed over.
 func serverFiles(r *report, path string) []string {
-	dir := filepath.Join(filepath.Dir(path), serversDir)
+	dir := filepath.Join(filepath.Dir(path), "servers.d")
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -25,10 +25,6 @@ type Deps struct {
 	Log     *slog.Logger
 	Config  *config.Config
 	Load    func() (*config.Config, error) // reads the configuration again
-	// ServerFile is the file of a server's configuration as it is; Draft reads the whole configuration as it would be with
-	// one of them changed. Their errors are for people.
-	ServerFile func(server string) (config.ServerFile, error)
-	Draft      func(config.Edit) (Draft, error)
 
 	Journal Journal
 	BootID  string    // the kernel's boot id
@@ -63,15 +59,6 @@ type Deps struct {
 	Loaded func(*config.Config)
 
 	Metrics Metrics
-}
-
-// Draft is a configuration in which one server's file is another one, and the way to write it. *config.Draft is the real one.
-type Draft struct {
-	Config *config.Config
-	Before config.ServerFile // as it was when the draft was made
-	Tag    string            // of what Save writes
-	Save   func() error
-	Undo   func() error // has the file be as it was before
 }
 
 // Journal is the memory. Commit is durable when it returns; *journal.Journal is

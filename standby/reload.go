@@ -50,33 +50,20 @@ func (s *Standby) Reload(ctx context.Context, o status.Order) (status.Reloaded, 
 			t.again(func(t *turn) { t.note(e, true) })
 			return status.Reloaded{}, &status.Refusal{Code: status.InvalidConfig, Detail: err.Error(), Try: "failoverd config check"}
 		}
-		out := t.adopt(next)
+		changed, restart := s.config.Diff(next)
+		out := status.Reloaded{Changed: nonNil(changed), NeedsRestart: nonNil(restart), Notices: []string{}}
+		for _, n := range next.Notices {
+			out.Notices = append(out.Notices, n.String())
+		}
+		t.replace(next)
+		out.Uncopied = s.uncopied()
+		s.reload = reload{loaded: t.now, needsRestart: restart}
 		t.note(journal.Event{
 			Kind: "config.reloaded", Severity: "info", Actor: actor(o.By),
-			Message: fmt.Sprintf("the configuration was read again: %d settings changed", len(out.Changed)), Reason: strings.Join(out.Changed, ", "),
+			Message: fmt.Sprintf("the configuration was read again: %d settings changed", len(changed)), Reason: strings.Join(changed, ", "),
 		}, false)
 		return out, nil
 	})
-}
-
-// differs says what a new configuration changes.
-func (s *Standby) differs(next *config.Config) status.Reloaded {
-	changed, restart := s.config.Diff(next)
-	out := status.Reloaded{Changed: nonNil(changed), NeedsRestart: nonNil(restart), Notices: []string{}, Uncopied: []status.Uncopied{}}
-	for _, n := range next.Notices {
-		out.Notices = append(out.Notices, n.String())
-	}
-	return out
-}
-
-// adopt puts a configuration in force that mayReplace has let pass.
-func (t *turn) adopt(next *config.Config) status.Reloaded {
-	s := t.s
-	out := s.differs(next)
-	t.replace(next)
-	out.Uncopied = s.uncopied()
-	s.reload = reload{loaded: t.now, needsRestart: out.NeedsRestart}
-	return out
 }
 
 // mayReplace refuses a configuration that lacks a server whose role the standby

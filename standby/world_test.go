@@ -54,7 +54,6 @@ type world struct {
 	changed  chan struct{}
 	running  map[string]bool // the stand-ins
 	fail     map[string]error
-	files    map[string]string        // the files of servers, by name
 	gate     map[string]chan struct{} // an act waits until it is closed
 	stubborn bool                     // and does not heed its context
 	acts     []string
@@ -206,7 +205,6 @@ func (w *world) deps() Deps {
 			defer w.mu.Unlock()
 			return w.next, w.fail["load"]
 		},
-		ServerFile: w.serverFile, Draft: w.draft,
 		Net: w,
 		Pinger: func(n probe.NetState, deliver func([]probe.Result), stalled func(time.Duration)) Pinger {
 			w.pinger = &pinger{w: w, net: n, deliver: deliver, stalled: stalled, wake: make(chan struct{}, 1)}

@@ -12,7 +12,6 @@ type Order struct {
 	Reason string
 	Until  time.Time // end of a suspension, zero for none
 	Accept []string  // names of failed checks that are accepted
-	OnHost bool      // given on the standby itself, by root or by failoverd's own user
 }
 
 // Accepts reports whether the order accepts the named check.
@@ -42,7 +41,7 @@ type Preview struct {
 // Refusal is why an order was not carried out. Nothing was changed unless
 // Changed says so.
 type Refusal struct {
-	Code      string  // stable: checks-failed, not-found, see below
+	Code      string  // stable: checks-failed, not-found, operation-running, wrong-state, journal-unwritable, not-available, pairing-failed
 	Detail    string  // for people
 	Checks    []Check // for checks-failed
 	Operation string  // for operation-running
@@ -64,8 +63,6 @@ const (
 	InvalidConfig     = "invalid-configuration"
 	PairingFailed     = "pairing-failed"
 	AgentSilent       = "agent-silent"
-	StateChanged      = "state-changed" // the order was given for another state
-	HostOnly          = "host-only"     // only root on the standby may order it
 )
 
 // Explanation is why the last decision about a server was taken.

@@ -38,7 +38,7 @@ func rules() []rule {
 		{folder: "plan"},
 		{folder: "status", ours: []string{"monitor", "plan"}},
 
-		{folder: "config", ours: []string{"internal/atomicfile"}, others: true},
+		{folder: "config", others: true},
 		{folder: "journal", others: true},
 		{folder: "alerts/incident"},
 		{folder: "alerts", ours: []string{"journal"}, others: true},
