@@ -42,6 +42,7 @@ function Discovery({ found }) {
     try {
       const at = /^\[.*\]:\d+$|^[^:]+:\d+$/.test(address.trim()) ? address.trim() : address.includes(":") ? `[${address.trim()}]:7443` : `${address.trim()}:7443`;
       const { body } = await request("POST", "/agents/discover", { body: { address: at }, patience: slow });
+      for (const list of ["addresses", "databases", "sqlite", "trees", "gaps"]) body[list] ??= []; // an agent may leave out what it has none of
       keep(body);
       found(body.server, body.proposal);
     } catch (p) {
