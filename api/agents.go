@@ -21,6 +21,8 @@ type Agents interface {
 	Agents() ([]status.Agent, error)
 	// Discover asks a paired agent what there is on its host.
 	Discover(ctx context.Context, at netip.AddrPort) (discovery.Found, error)
+	// Propose is the name and the file of servers.d for a primary that was discovered at an address.
+	Propose(f discovery.Found, at netip.Addr) (name, text string)
 	// Fingerprint is of this standby's own key.
 	Fingerprint() string
 }
@@ -35,6 +37,8 @@ func (noAgents) Pair(context.Context, netip.AddrPort, string) (status.Agent, err
 func (noAgents) Discover(context.Context, netip.AddrPort) (discovery.Found, error) {
 	return discovery.Found{}, &status.Refusal{Code: status.NotAvailable, Detail: "this daemon asks no agents"}
 }
+
+func (noAgents) Propose(discovery.Found, netip.Addr) (name, text string) { return "", "" }
 
 func (noAgents) Agents() ([]status.Agent, error) { return nil, nil }
 func (noAgents) Fingerprint() string             { return "" }
@@ -55,6 +59,13 @@ type NewPairing struct {
 // Discovery is a question to an agent.
 type Discovery struct {
 	Address string `json:"address" minLength:"3" maxLength:"64" doc:"IP address and port of the agent" example:"192.168.11.21:7443"`
+}
+
+// Discovered is what there is on a primary, and how it could be configured.
+type Discovered struct {
+	discovery.Found
+	Server   string `json:"server" doc:"What the server would be called"`
+	Proposal string `json:"proposal" doc:"A file of servers.d for it, to be read and completed"`
 }
 
 // agentRoutes are the agents on the primaries.
@@ -79,15 +90,20 @@ func (s *Server) agentRoutes(h huma.API) {
 	add(s, h, route{
 		method: http.MethodPost, path: "/agents/discover", id: "discover-primary", tag: "agents", role: Admin, wide: true, slow: true,
 		errors: []int{409, 503}, summary: "What there is on a primary",
-		detail: "The paired agent at the address tells its host's name, addresses, gateways, database servers, SQLite files, trees and directories of backups, which of them it grants, and what it could not learn. It is asked without a password and nothing is changed.",
+		detail: "The paired agent at the address tells its host's name, addresses, gateways, database servers, SQLite files, trees and directories of backups, which of them it grants, and what it could not learn. It is asked without a password and nothing is changed. With it comes a file of servers.d, to be completed.",
 	},
-		func(ctx context.Context, in *struct{ Body Discovery }) (*document[discovery.Found], error) {
+		func(ctx context.Context, in *struct{ Body Discovery }) (*document[Discovered], error) {
 			at, err := netip.ParseAddrPort(in.Body.Address)
 			if err != nil {
 				return nil, invalid("body.address", "an IP address and a port: 192.168.11.21:7443")
 			}
 			found, err := s.agents.Discover(ctx, at)
-			return &document[discovery.Found]{found}, err
+			if err != nil {
+				return nil, err
+			}
+			d := Discovered{Found: found}
+			d.Server, d.Proposal = s.agents.Propose(found, at.Addr())
+			return &document[Discovered]{d}, nil
 		})
 }
 

@@ -54,6 +54,10 @@ func (f *fakeAgents) Discover(_ context.Context, at netip.AddrPort) (discovery.F
 	}, f.err
 }
 
+func (f *fakeAgents) Propose(found discovery.Found, at netip.Addr) (name, text string) {
+	return found.Name, "address: " + at.String() + "\n"
+}
+
 func (f *fakeAgents) Fingerprint() string { return "01:02" }
 
 func TestAgentsArePairedAndWrittenDown(t *testing.T) {

@@ -58,6 +58,9 @@ type Standby interface {
 	Acknowledge(ctx context.Context, id string, o status.Order) (status.Incident, error)
 	Explain(ctx context.Context, server string) (status.Explanation, error)
 	Reload(ctx context.Context, o status.Order) (status.Reloaded, error)
+	// ServerConfiguration is the file that says how a server is watched, and Configure what adds, changes or removes one.
+	ServerConfiguration(ctx context.Context, server string) (status.ServerConfiguration, error)
+	Configure(ctx context.Context, c status.ServerChange, o status.Order) (status.Configured, error)
 	TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error)
 	// LoopAge is how long ago the decision loop last ran.
 	LoopAge() time.Duration

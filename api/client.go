@@ -100,20 +100,20 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // get reads one document.
 func get[T any](ctx context.Context, c *Client, path string, q url.Values) (T, error) {
-	return ask[T](ctx, c, http.MethodGet, path, q, nil)
+	return ask[T](ctx, c, http.MethodGet, path, q, nil, nil)
 }
 
 // post orders something.
 func post[T any](ctx context.Context, c *Client, path string, q url.Values, body any) (T, error) {
-	return ask[T](ctx, c, http.MethodPost, path, q, body)
+	return ask[T](ctx, c, http.MethodPost, path, q, body, nil)
 }
 
 // ask is one request with its answer.
-func ask[T any](ctx context.Context, c *Client, method, path string, q url.Values, body any) (T, error) {
+func ask[T any](ctx context.Context, c *Client, method, path string, q url.Values, body any, header http.Header) (T, error) {
 	var answer T
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	res, err := c.send(ctx, method, path, q, body, nil)
+	res, err := c.send(ctx, method, path, q, body, header)
 	if err != nil {
 		return answer, err
 	}

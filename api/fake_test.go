@@ -251,6 +251,29 @@ func (f *fakeStandby) Reload(ctx context.Context, o status.Order) (status.Reload
 	return status.Reloaded{Changed: []string{"alerts.email"}, Uncopied: []status.Uncopied{added}}, f.take(ctx, "reload", "", "", o)
 }
 
+// aRevision is of the text of every server's file.
+const aRevision = "0123456789abcdef01234567"
+
+func (f *fakeStandby) ServerConfiguration(ctx context.Context, server string) (status.ServerConfiguration, error) {
+	_, err := f.find(server)
+	return status.ServerConfiguration{Server: server, File: "/etc/failoverd/servers.d/" + server + ".yaml", Text: "address: 10.0.0.1\n", Editable: true, Revision: aRevision}, err
+}
+
+func (f *fakeStandby) Configure(ctx context.Context, c status.ServerChange, o status.Order) (status.Configured, error) {
+	out := status.Configured{Server: c.Server, Valid: true, Saved: !c.DryRun, Revision: aRevision, Problems: []status.ConfigProblem{}, Changed: []string{}, Notices: []string{}, Trials: []status.Trial{}}
+	if !c.New && c.Revision != aRevision {
+		return status.Configured{}, &status.Refusal{Code: status.StateChanged, Detail: "it has changed"}
+	}
+	what := "configure"
+	if c.Text == nil {
+		what, out.Revision = "remove", ""
+	}
+	if c.DryRun {
+		what += ", dry"
+	}
+	return out, f.take(ctx, what, c.Server, string(c.Text), o)
+}
+
 func (f *fakeStandby) TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error) {
 	return []status.TestMail{{OK: true, Recipient: "ops@example.com", Transcript: []string{"250 OK"}}}, f.take(ctx, "test-alert", "", "", o)
 }
@@ -324,6 +347,10 @@ func (f *fakeStandby) fill() {
 		Previous: &at, Next: &until, Attempt: &status.Attempt{At: at, Kind: status.FromLive, Error: "disk full", Operation: "copy_PBX"}, Late: true,
 		Space: &status.Space{At: at, Free: &free},
 	}, {Catalog: "NEVER", Engine: "sqlite", Name: "PBX_NEVER", Source: "unknown"}}
+	p.Trees = []status.Tree{{
+		Name: "vm", Source: "/srv/vm", By: "agent", Directory: "/srv/copies/vm", State: "current", Ailment: "held", Connected: true, Files: 4120, Held: 3,
+		Lag: &age, MaxLag: 60, Synced: &at, Changed: &at, Failed: []status.FailedPath{{Path: "a.wav", Reason: "permission denied"}},
+	}}
 	r := f.records["op_PBX"]
 	r.Ended = &at
 	r.Steps = []plan.Done{{Name: "assume", State: plan.Succeeded, Started: &at, Ended: &until}}

@@ -18,7 +18,9 @@ type TreeList struct {
 type remarkForTree struct {
 	Name string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
 	Tree string `path:"tree" minLength:"1" maxLength:"63" doc:"Name of the tree"`
-	Body *Remark
+
+	IfMatch string `header:"If-Match" maxLength:"400" doc:"ETag of the server as it was looked at; another state is refused with 412"`
+	Body    *Remark
 }
 
 // Restoring says what is to be put into its place again.
@@ -54,21 +56,26 @@ func (s *Server) asideRoutes(h huma.API) {
 		})
 	add(s, h, route{
 		method: http.MethodPost, path: "/servers/{name}/files/{tree}/restore", id: "restore-set-aside", tag: "orders", role: Operator,
-		summary: "Put something that was set aside into its place again", changes: true, errors: []int{409, 503},
+		summary: "Put something that was set aside into its place again", changes: true, errors: []int{409, 412, 503},
 		detail: "At the primary, by its agent. What is in its place goes to the trash there. Answers when it is done, with the server as it is then.",
 	},
 		func(ctx context.Context, in *struct {
 			Name string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
 			Tree string `path:"tree" minLength:"1" maxLength:"63" doc:"Name of the tree"`
-			Body Restoring
+
+			IfMatch string `header:"If-Match" maxLength:"400" doc:"ETag of the server as it was looked at; another state is refused with 412"`
+			Body    Restoring
 		},
-		) (*document[status.Server], error) {
+		) (*serverDocument, error) {
+			if err := s.unchanged(in.Name, in.IfMatch); err != nil {
+				return nil, err
+			}
 			wish, err := order(ctx, in.Body.Reason, nil, nil)
 			if err != nil {
 				return nil, err
 			}
 			after, err := s.standby.RestoreAside(ctx, in.Name, in.Tree, in.Body.Set, in.Body.Path, wish)
-			return &document[status.Server]{after}, err
+			return documented(after), err
 		})
 }
 
@@ -102,15 +109,18 @@ func (s *Server) fileRoutes(h huma.API) {
 	} {
 		r := route{
 			method: http.MethodPost, path: "/servers/{name}/files/{tree}/" + o.name, id: o.name + "-of-files", tag: "orders", role: Operator,
-			summary: o.summary, detail: o.detail + " Answers at once with the server as it is then.", changes: true, errors: []int{409, 503},
+			summary: o.summary, detail: o.detail + " Answers at once with the server as it is then.", changes: true, errors: []int{409, 412, 503},
 		}
-		add(s, h, r, func(ctx context.Context, in *remarkForTree) (*document[status.Server], error) {
+		add(s, h, r, func(ctx context.Context, in *remarkForTree) (*serverDocument, error) {
+			if err := s.unchanged(in.Name, in.IfMatch); err != nil {
+				return nil, err
+			}
 			wish, err := order(ctx, orZero(in.Body).Reason, nil, nil)
 			if err != nil {
 				return nil, err
 			}
 			after, err := o.do(ctx, in.Name, in.Tree, wish)
-			return &document[status.Server]{after}, err
+			return documented(after), err
 		})
 	}
 }

@@ -78,7 +78,11 @@ func (s *Server) guard(next *http.ServeMux) http.Handler {
 			writeProblem(a, r, astray(a, handler, r))
 			return
 		}
-		next.ServeHTTP(a, r)
+		out, end := compressed(a, r)
+		next.ServeHTTP(out, r)
+		if err := end(); err != nil {
+			panic(http.ErrAbortHandler) // Half an answer must not look like a whole one.
+		}
 		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", a.status, "request_id", requestID(r.Context()))
 	})
 }

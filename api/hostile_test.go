@@ -21,6 +21,9 @@ func TestRefusedRequests(t *testing.T) {
 	contentType := func(ct string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set("Content-Type", ct) }
 	}
+	ifMatch := func(tag string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("If-Match", tag) }
+	}
 	const failover = "/api/v1/servers/CRM/failover"
 	tests := []struct {
 		name, method, path, body string
@@ -30,8 +33,15 @@ func TestRefusedRequests(t *testing.T) {
 	}{
 		{"unknown path", "GET", "/api/v1/nothing", "", nil, 404, "not-found", ""},
 		{"outside", "GET", "/nothing", "", nil, 404, "not-found", ""},
-		{"create a server", "POST", "/api/v1/servers", "{}", nil, 405, MethodNotAllowed, ""},
-		{"delete a server", "DELETE", "/api/v1/servers/CRM", "", nil, 405, MethodNotAllowed, ""},
+		{"create nothing", "POST", "/api/v1/servers", "{}", nil, 422, Invalid, "body"},
+		{"create a server with a long text", "POST", "/api/v1/servers", `{"name":"FAX","text":"` + strings.Repeat("x", 60001) + `"}`, nil, 422, Invalid, "body.text"},
+		{"delete a server unseen", "DELETE", "/api/v1/servers/CRM", "", nil, 422, Invalid, "header.If-Match"},
+		{"delete a server in any state", "DELETE", "/api/v1/servers/CRM", "", ifMatch("*"), 422, Invalid, "header.If-Match"},
+		{"delete a server in one of two", "DELETE", "/api/v1/servers/CRM", "", ifMatch(`"a", "b"`), 422, Invalid, "header.If-Match"},
+		{"delete a server as it was", "DELETE", "/api/v1/servers/CRM", "", ifMatch(`"another"`), 412, StateChanged, ""},
+		{"configure a server unseen", "PUT", "/api/v1/servers/CRM/configuration", `{"text":"x"}`, nil, 422, Invalid, "header.If-Match"},
+		{"configure a server as it was", "PUT", "/api/v1/servers/CRM/configuration", `{"text":"x"}`, ifMatch(`"another"`), 412, StateChanged, ""},
+		{"configure by force", "PUT", "/api/v1/servers/CRM/configuration", `{"text":"x","force":true}`, ifMatch(`"` + aRevision + `"`), 422, Invalid, "body.force"},
 		{"not in this version", "POST", "/api/v1/servers/CRM/give-away", "{}", nil, 404, "not-found", ""},
 		{"order by GET", "GET", failover, "", nil, 405, MethodNotAllowed, ""},
 		{"path traversal", "GET", "/api/v1/servers/../tokens", "", nil, 404, "not-found", ""},

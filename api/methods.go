@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -270,3 +271,38 @@ func instant(t time.Time) string {
 	}
 	return t.Format(time.RFC3339Nano)
 }
+
+// ServerConfiguration is the file that says how a server is watched.
+func (c *Client) ServerConfiguration(ctx context.Context, name string) (status.ServerConfiguration, error) {
+	return get[status.ServerConfiguration](ctx, c, serverPath(name)+"/configuration", nil)
+}
+
+// AddServer adds a server by the text of its file. A dry run checks it and tries what it names: give ctx two minutes.
+func (c *Client) AddServer(ctx context.Context, n NewServer, dryRun bool) (status.Configured, error) {
+	return ask[status.Configured](ctx, c.patient(), http.MethodPost, Base+"/servers", dry(dryRun), n, nil)
+}
+
+// ChangeServer replaces the file of a server, whose text was of that revision when it was looked at.
+func (c *Client) ChangeServer(ctx context.Context, name, revision string, text ServerText, dryRun bool) (status.Configured, error) {
+	return ask[status.Configured](ctx, c.patient(), http.MethodPut, serverPath(name)+"/configuration", dry(dryRun), text, seen(revision))
+}
+
+// RemoveServer takes the file of a server away, whose text was of that revision when it was looked at.
+func (c *Client) RemoveServer(ctx context.Context, name, revision, reason string, dryRun bool) (status.Configured, error) {
+	q := dry(dryRun)
+	if reason != "" {
+		q.Set("reason", reason)
+	}
+	return ask[status.Configured](ctx, c, http.MethodDelete, serverPath(name), q, nil, seen(revision))
+}
+
+// dry asks for a dry run, or for none.
+func dry(run bool) url.Values {
+	if run {
+		return url.Values{"dry_run": {"true"}}
+	}
+	return url.Values{}
+}
+
+// seen names what was looked at.
+func seen(revision string) http.Header { return http.Header{"If-Match": {`"` + revision + `"`}} }

@@ -44,6 +44,7 @@ func (s *Server) routes() error {
 	s.mailRoutes(h)
 	s.incidentRoutes(h)
 	s.configurationRoutes(h)
+	s.serverFileRoutes(h)
 	s.agentRoutes(h)
 	s.tokenRoutes(h)
 	s.sessionRoutes(h)

@@ -22,7 +22,7 @@ type serverDocument struct {
 func documented(v status.Server) *serverDocument { return &serverDocument{ETag: etag(v), Body: v} }
 
 // etag names the state that somebody decides in: who serves, who may, what runs, what was done to the data. What changes
-// with every ping is not in it.
+// with every ping, or with every file, is not in it.
 func etag(v status.Server) string {
 	type copied struct {
 		Operation, Attempt string
@@ -32,9 +32,18 @@ func etag(v status.Server) string {
 	for _, c := range v.Copies {
 		copies = append(copies, copied{c.Operation, orZero(c.Attempt).Operation, c.Previous})
 	}
+	type tree struct {
+		Name, Ailment string
+		Held          int
+		Diverged      bool
+	}
+	trees := make([]tree, 0, len(v.Trees))
+	for _, t := range v.Trees {
+		trees = append(trees, tree{t.Name, t.Ailment, t.Held, t.Diverged})
+	}
 	text, err := json.Marshal([]any{
 		v.Name, v.State, v.Mode, v.Health, v.Activity, v.Role, v.RoleSince, v.Operation, v.Replication, v.Epoch,
-		v.Diverged, v.OutOfDate, v.Suspension, orZero(v.Hold).Code, v.ServiceAddresses, copies,
+		v.Diverged, v.OutOfDate, v.Suspension, orZero(v.Hold).Code, v.ServiceAddresses, copies, trees,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("a server has no JSON: %v", err)) // It consists of strings, numbers and times.

@@ -26,6 +26,15 @@ func TestOrdersForAnotherState(t *testing.T) {
 			t.Errorf("%s as it was seen: %s %s", order, res.Status, answer)
 		}
 	}
+	trees := map[string]string{
+		"files/vm/confirm-deletions": "{}", "files/vm/accept-source": "{}", "files/vm/discard-diverged": "{}",
+		"files/vm/restore": `{"set":"2026-11-20","path":"a.wav"}`,
+	}
+	for path, body := range trees {
+		if res, answer := w.call("POST", "/api/v1/servers/PBX/"+path, secret, body, with(seen)); res.StatusCode >= 300 {
+			t.Errorf("%s as it was seen: %s %s", path, res.Status, answer)
+		}
+	}
 	w.standby.set(func(f *fakeStandby) {
 		f.given = nil
 		f.snapshot.Servers[0].State, f.snapshot.Servers[0].Health = "Suspect", "suspect"
@@ -33,6 +42,11 @@ func TestOrdersForAnotherState(t *testing.T) {
 	for _, order := range orders {
 		if p := w.refused("POST", "/api/v1/servers/PBX/"+order, secret, "", with(seen)); p.Status != 412 || p.Code != StateChanged || p.Changed {
 			t.Errorf("%s: %+v", order, p)
+		}
+	}
+	for path, body := range trees {
+		if p := w.refused("POST", "/api/v1/servers/PBX/"+path, secret, body, with(seen)); p.Status != 412 || p.Code != StateChanged || p.Changed {
+			t.Errorf("%s: %+v", path, p)
 		}
 	}
 	if given := w.standby.orders(); len(given) != 0 {
@@ -61,6 +75,8 @@ func TestETag(t *testing.T) {
 		"epoch":          func(v *status.Server) { v.Epoch++ },
 		"the suspension": func(v *status.Server) { v.Suspension = nil },
 		"a copy":         func(v *status.Server) { v.Copies = append([]status.Copy{}, v.Copies...); v.Copies[0].Operation = "new" },
+		"held deletions": func(v *status.Server) { v.Trees = append([]status.Tree{}, v.Trees...); v.Trees[0].Held++ },
+		"diverged files": func(v *status.Server) { v.Trees = append([]status.Tree{}, v.Trees...); v.Trees[0].Diverged = true },
 		"an attempt": func(v *status.Server) {
 			v.Copies = append([]status.Copy{}, v.Copies...)
 			v.Copies[0].Attempt = &status.Attempt{Operation: "new"}
@@ -73,7 +89,9 @@ func TestETag(t *testing.T) {
 	}
 	same, now, rtt := base, time.Now(), 0.5
 	same.RTT, same.LastAnswer, same.Beats, same.Misses = &rtt, &now, nil, 1
+	same.Trees = append([]status.Tree{}, same.Trees...)
+	same.Trees[0].Files, same.Trees[0].Received, same.Trees[0].Missing = 5000, 1<<40, 3
 	if etag(same) != etag(base) {
-		t.Error("a ping changes the tag")
+		t.Error("a ping, or a file that was copied, changes the tag")
 	}
 }

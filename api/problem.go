@@ -19,13 +19,13 @@ const (
 	CrossOrigin      = "cross-origin"       // 403
 	MethodNotAllowed = "method-not-allowed" // 405
 	RequestTimeout   = "request-timeout"    // 408
-	StateChanged     = "state-changed"      // 412: the order was given for another state
+	StateChanged     = status.StateChanged  // 412: the order was given for another state
 	TooLarge         = "too-large"          // 413
 	UnsupportedType  = "unsupported-type"   // 415
 	Invalid          = "validation"         // 422
 	RateLimited      = "rate-limited"       // 429
 	TooManyStreams   = "too-many-streams"   // 429
-	NameTaken        = "name-taken"         // 409
+	NameTaken        = status.NameTaken     // 409
 	Internal         = "internal"           // 500
 	Unavailable      = "unavailable"        // 503
 )
@@ -149,6 +149,8 @@ func refused(err error, changing bool) *Problem {
 		p.Status = http.StatusNotFound
 	case status.InvalidConfig:
 		p.Status = http.StatusUnprocessableEntity
+	case status.StateChanged:
+		p.Status = http.StatusPreconditionFailed
 	case status.JournalUnwritable:
 		p.Status = http.StatusServiceUnavailable
 	}

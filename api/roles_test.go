@@ -54,6 +54,10 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/test-alert", Operator, true, "", 200},
 	{"GET", "/api/v1/config/notices", Viewer, true, "", 200},
 	{"POST", "/api/v1/reload", Admin, true, "", 200},
+	{"GET", "/api/v1/servers/{name}/configuration", Admin, false, "", 200},
+	{"PUT", "/api/v1/servers/{name}/configuration", Admin, false, `{"text":"address: 10.0.0.1"}`, 200},
+	{"POST", "/api/v1/servers", Admin, true, `{"name":"FAX","text":"address: 10.0.0.9"}`, 201},
+	{"DELETE", "/api/v1/servers/{name}", Admin, true, "", 200},
 	{"GET", "/api/v1/agents", Viewer, true, "", 200},
 	{"POST", "/api/v1/agents/pair", Admin, true, `{"address":"10.0.0.1:7443","code":"7K3M-Q2XV-0T9R-HB4C"}`, 200},
 	{"POST", "/api/v1/agents/discover", Admin, true, `{"address":"10.0.0.1:7443"}`, 200},
@@ -82,6 +86,11 @@ func TestRoles(t *testing.T) {
 	w.storeToken("fvt_known", func(*journal.Token) {})
 	w.call("POST", "/api/v1/servers/PBX/failover", secrets[Operator], "{}")
 	victim := w.token(Viewer, "CRM").ID
+	seen := func(r *http.Request) {
+		if r.Method == http.MethodPut || r.Method == http.MethodDelete {
+			r.Header.Set("If-Match", `"`+aRevision+`"`)
+		}
+	}
 	for _, r := range allRoutes {
 		path := strings.NewReplacer("{name}", "PBX", "/operations/{id}", "/operations/op_PBX", "/incidents/{id}", "/incidents/"+anIncident().ID, "/tokens/{id}", "/tokens/"+victim).Replace(r.pattern)
 		method := r.method
@@ -90,7 +99,7 @@ func TestRoles(t *testing.T) {
 		}
 		for _, as := range []Role{"", Viewer, Operator, Admin} {
 			before := len(w.standby.orders())
-			res, answer := w.call(method, path, secrets[as], r.body)
+			res, answer := w.call(method, path, secrets[as], r.body, seen)
 			switch {
 			case r.role == "" || as.includes(r.role):
 				if res.StatusCode != r.ok && !(res.StatusCode == 409 && strings.HasSuffix(path, "/tokens")) {
@@ -112,14 +121,14 @@ func TestRoles(t *testing.T) {
 				t.Errorf("%s %s as %q reached the standby: %+v", method, path, as, w.standby.orders()[before:])
 			}
 		}
-		res, answer := w.call(method, path, limited, r.body)
+		res, answer := w.call(method, path, limited, r.body, seen)
 		if allowed := !r.wide && Operator.includes(r.role) || r.role == ""; allowed != (res.StatusCode == r.ok) {
 			t.Errorf("%s %s with a token for PBX only: %s: %s", method, path, res.Status, answer)
 		}
 		if strings.Contains(path, "PBX") && !strings.Contains(path, "operations") && !strings.Contains(path, "incidents") && r.role != "" {
 			before := len(w.standby.orders())
 			path = strings.ReplaceAll(path, "PBX", "CRM")
-			if p := w.refused(method, path, limited, r.body); p.Status != 403 || !strings.Contains(p.Detail, "good for PBX only") {
+			if p := w.refused(method, path, limited, r.body, seen); p.Status != 403 || Operator.includes(r.role) && !strings.Contains(p.Detail, "good for PBX only") {
 				t.Errorf("%s %s with a token for PBX only: %+v", method, path, p)
 			}
 			if len(w.standby.orders()) != before {

@@ -30,12 +30,17 @@ type Source struct {
 // configuration that cannot be used gives Errors with every problem of every
 // file. It fills in the host's name for an absent standby.name.
 func Load(path string) (*Config, error) {
+	return load(path, func(sources []Source) []Source { return sources })
+}
+
+// load is Load of what change makes of the files.
+func load(path string, change func([]Source) []Source) (*Config, error) {
 	r := &report{}
 	sources := []Source{read(r, path)}
 	for _, name := range serverFiles(r, path) {
 		sources = append(sources, read(r, name))
 	}
-	c, secrets := parse(r, sources)
+	c, secrets := parse(r, change(sources))
 	for _, s := range secrets {
 		checkSecret(r, s.spot, s.value)
 	}

@@ -246,8 +246,8 @@ func TestRequests(t *testing.T) {
 				}
 				shown++
 				method := http.MethodGet
-				if strings.Contains(line, "-X POST") {
-					method = http.MethodPost
+				if given := regexp.MustCompile(`-X ([A-Z]+)`).FindStringSubmatch(line); given != nil {
+					method = given[1]
 				}
 				if !exists(method, m[1]) {
 					t.Errorf("%s:%d: there is no %s %s", path, b.line+i+1, method, m[1])

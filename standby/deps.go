@@ -25,6 +25,9 @@ type Deps struct {
 	Log     *slog.Logger
 	Config  *config.Config
 	Load    func() (*config.Config, error) // reads the configuration again
+	Files   ServerFiles
+	// Try asks once what a server's configuration names: its addresses, probes, databases, files.
+	Try func(ctx context.Context, c config.Server) []status.Trial
 
 	Journal Journal
 	BootID  string    // the kernel's boot id

@@ -65,6 +65,7 @@ type world struct {
 	verified string
 	took     []string
 
+	files  *shelf
 	engine *replicatetest.Engine // every database server
 	trees  *groves
 
@@ -91,6 +92,7 @@ func newWorld(t testing.TB, servers ...config.Server) *world {
 		links:  map[string]netstate.Link{"eth0": {Index: 2, Name: "eth0", Up: true, Carrier: true, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}}},
 		engine: replicatetest.New(), trees: newGroves(), running: map[string]bool{}, recipients: []string{"op@example.com"}, fail: map[string]error{}, gate: map[string]chan struct{}{}, bootID: "boot-1", verified: "verified", gateway: gateway,
 	}
+	w.files = &shelf{w: w, texts: map[string]string{}}
 	w.conf = &config.Config{
 		File: "failoverd.yaml",
 		Standby: config.Standby{
@@ -205,6 +207,7 @@ func (w *world) deps() Deps {
 			defer w.mu.Unlock()
 			return w.next, w.fail["load"]
 		},
+		Files: w.files, Try: w.tried,
 		Net: w,
 		Pinger: func(n probe.NetState, deliver func([]probe.Result), stalled func(time.Duration)) Pinger {
 			w.pinger = &pinger{w: w, net: n, deliver: deliver, stalled: stalled, wake: make(chan struct{}, 1)}

@@ -41,7 +41,7 @@ type Preview struct {
 // Refusal is why an order was not carried out. Nothing was changed unless
 // Changed says so.
 type Refusal struct {
-	Code      string  // stable: checks-failed, not-found, operation-running, wrong-state, journal-unwritable, not-available, pairing-failed
+	Code      string  // stable: checks-failed, not-found, operation-running, wrong-state, journal-unwritable, not-available, pairing-failed, state-changed, name-taken
 	Detail    string  // for people
 	Checks    []Check // for checks-failed
 	Operation string  // for operation-running
@@ -63,6 +63,8 @@ const (
 	InvalidConfig     = "invalid-configuration"
 	PairingFailed     = "pairing-failed"
 	AgentSilent       = "agent-silent"
+	StateChanged      = "state-changed"
+	NameTaken         = "name-taken"
 )
 
 // Explanation is why the last decision about a server was taken.

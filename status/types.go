@@ -177,7 +177,7 @@ type Suspension struct {
 
 // Action is something that can be ordered of a server.
 type Action struct {
-	Name    string `json:"name" enum:"suspend,resume,stop,failover,release,replicate-from-live,replicate-to-live,rollback,drill"`
+	Name    string `json:"name" enum:"suspend,resume,stop,failover,release,replicate-from-live,replicate-to-live,rollback,failback,drill"`
 	Allowed bool   `json:"allowed"`
 	WhyNot  string `json:"why_not"`
 }

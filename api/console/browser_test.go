@@ -92,7 +92,7 @@ func open(t *testing.T, s screen, role string) *console {
 		t.Skip("chromium is not there")
 	}
 	dir := t.TempDir()
-	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal"), journal.Options{Recipients: func(string) []journal.Recipient { return nil }})
+	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal"), journal.Options{Recipients: func(string) []journal.Recipient { return []journal.Recipient{{To: "ops@example.com"}} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func open(t *testing.T, s screen, role string) *console {
 func (c *console) serve(dir string, j *journal.Journal) {
 	c.t.Helper()
 	var err error
-	if c.api, err = api.New(api.Config{Standby: c.standby, History: j, Version: "1.0", Limits: api.Limits{KeepAlive: time.Second}}); err != nil {
+	if c.api, err = api.New(api.Config{Standby: c.standby, History: j, Agents: agents{}, Version: "1.0", Limits: api.Limits{KeepAlive: time.Second}}); err != nil {
 		c.t.Fatal(err)
 	}
 	own, err := api.OwnCertificate(dir, []string{"127.0.0.1"})

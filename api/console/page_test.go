@@ -2,12 +2,16 @@ package console_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"failoverd/status"
 )
 
 // axe fails the test if axe-core finds something serious or critical in what the page shows now.
@@ -72,7 +76,7 @@ func TestOverview(t *testing.T) {
 			c.standby.dies("pbx", true)
 			c.see("standby-1 stands in for pbx since")
 			c.see("Not protected: pbx itself; crm, web.")
-			c.see("repair pbx, then release it")
+			c.see("repair pbx, then fail it back, or release it")
 			if n := ask[int](c, `document.querySelectorAll(".banner button, .banner [aria-label*=lose]").length`); n != 0 {
 				t.Errorf("%d ways to dismiss the banner", n)
 			}
@@ -102,8 +106,7 @@ func TestLargeText(t *testing.T) {
 func TestWeight(t *testing.T) {
 	c := open(t, desktop, "viewer")
 	c.see("Yes, all 3.")
-	total := ask[int](c, `[...performance.getEntriesByType("resource"), ...performance.getEntriesByType("navigation")]
-		.filter((e) => !e.name.includes("/stream")).reduce((n, e) => n + e.transferSize, 0)`)
+	total := ask[int](c, weight)
 	files := ask[int](c, `performance.getEntriesByType("resource").length`)
 	if total > 300_000 || total < 50_000 {
 		t.Errorf("the overview loads %d bytes", total)
@@ -116,3 +119,78 @@ func TestWeight(t *testing.T) {
 		t.Logf("%d elements have styles that scripts have set", n)
 	}
 }
+
+// crowd gives the standby that many servers, each as the real one shows it: 40 pings with their times, all checks, databases
+// and files.
+func (s *standby) crowd(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.Servers = nil
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range n {
+		name := fmt.Sprintf("server%02d", i)
+		v := s.server(name, fmt.Sprintf("192.168.11.%d", 10+i))
+		v.Beats = nil
+		for k := range 40 {
+			rtt := float64(200+random.IntN(900)) / 1e6
+			v.Beats = append(v.Beats, status.Beat{At: time.Now().Add(time.Duration(k-40)*2*time.Second + time.Duration(random.IntN(1e9))), Outcome: "answered", RTT: &rtt})
+		}
+		v.Readiness.Checks = nil
+		for _, c := range [][2]string{
+			{"monitored", "active"},
+			{"asked", "it can be asked"},
+			{"link", "eth0 is up"},
+			{"settled", "settled"},
+			{"witnesses", "somebody answers"},
+			{"capacity", "1 of 1 free"},
+			{"journal", "writable"},
+			{"segment", "can be asked and announced on"},
+			{"conflict", "no other host claims the address"},
+			{"automatic", "automatic"},
+			{"files vm", fmt.Sprintf("%d files, %d s behind", random.IntN(90000), random.IntN(60))},
+			{"data CALLS", "as of 2026-11-29 01:00, 14 h old, verified: row counts and checksums"},
+			{"source CALLS", "changed since the copy before"},
+			{"space CALLS", fmt.Sprintf("%d GiB free", random.IntN(900))},
+			{"drill", "rehearsed 3 d ago"},
+			{"alerts", "to 2 recipients"},
+		} {
+			v.Readiness.Checks = append(v.Readiness.Checks, status.Check{Name: c[0], Result: "ok", Value: c[1], Limit: c[1], Help: "failoverd explain " + name})
+		}
+		lag, whole := random.Float64()*60, time.Now()
+		v.Trees = []status.Tree{{
+			Name: "vm", Source: "/srv/ctserver/VM", By: "agent", Directory: "/var/lib/failoverd/servers/" + name + "/trees/vm", State: "current", Connected: true,
+			Files: random.Uint64N(90000), Bytes: random.Uint64(), Received: random.Uint64(), Lag: &lag, MaxLag: 300, Synced: &whole, Changed: &whole, Failed: []status.FailedPath{},
+		}}
+		s.now.Servers = append(s.now.Servers, v)
+	}
+}
+
+// With twenty servers, what is asked every two seconds is small, and the page still fits a phone.
+func TestTwentyServers(t *testing.T) {
+	for name, s := range map[string]screen{"desktop": desktop, "midnight": midnight} {
+		t.Run(name, func(t *testing.T) {
+			c := open(t, s, "viewer")
+			c.standby.crowd(20)
+			c.see("Yes, all 20.")
+			c.do(chromedp.Reload())
+			c.see("Yes, all 20.")
+			var sizes []int
+			c.until(`performance.getEntriesByType("resource").some((e) => e.name.endsWith("/api/v1/status") && e.responseEnd > 0)`)
+			c.do(chromedp.Evaluate(`performance.getEntriesByType("resource").filter((e) => e.name.endsWith("/api/v1/status") && e.responseEnd > 0).flatMap((e) => [e.transferSize, e.decodedBodySize])`, &sizes))
+			if sizes[0] > 30_000 || sizes[0] == 0 || sizes[1] < 100_000 {
+				t.Errorf("/status is %d bytes on the line, %d bytes of JSON", sizes[0], sizes[1])
+			}
+			t.Logf("/status is %d bytes on the line, %d bytes of JSON", sizes[0], sizes[1])
+			total := ask[int](c, weight)
+			if total > 300_000 {
+				t.Errorf("the overview loads %d bytes", total)
+			}
+			c.axe("twenty servers")
+			c.picture("twenty-" + name)
+		})
+	}
+}
+
+// weight is what has been loaded, in bytes on the line.
+const weight = `[...performance.getEntriesByType("resource"), ...performance.getEntriesByType("navigation")]
+	.filter((e) => !e.name.includes("/stream")).reduce((n, e) => n + e.transferSize, 0)`

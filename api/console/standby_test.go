@@ -25,19 +25,20 @@ type standby struct {
 	records  []plan.Record
 	orders   []string // what was carried out: "suspend pbx"
 	previews map[string]status.Preview
-	block    chan struct{} // if not nil, orders wait for it
+	files    map[string]string // of servers.d, by server
+	block    chan struct{}     // if not nil, orders wait for it
 }
 
 // newStandby watches pbx and crm, which are well, and web, which is suspended.
 func newStandby(j *journal.Journal) *standby {
-	s := &standby{journal: j, previews: map[string]status.Preview{}}
+	s := &standby{journal: j, previews: map[string]status.Preview{}, files: map[string]string{"pbx": "address: 192.168.11.1\n"}}
 	now := time.Now()
 	s.now = status.Snapshot{
 		GeneratedAt: now, Verdict: status.AllReady, Attention: []status.Notice{},
 		Standby: status.Standby{
 			Name: "standby-1", Version: "1.0", StartedAt: now.Add(-26 * time.Hour), Capacity: 1, StandingIn: []string{}, Waiting: []string{},
 			Interface: status.Interface{Name: "eth0", Up: true}, Journal: status.Health{OK: true},
-			Witnesses: []status.Witness{}, Mail: status.Mail{Configured: true, OK: true},
+			Witnesses: []status.Witness{{Address: "192.168.11.254", Kind: "gateway", Answering: true}}, Mail: status.Mail{Configured: true, OK: true},
 			Config: status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: now, NeedsRestart: []string{}, Notices: []string{}},
 		},
 		Servers: []status.Server{s.server("pbx", "192.168.11.1"), s.server("crm", "192.168.11.2"), s.server("web", "192.168.11.3")},
@@ -48,13 +49,13 @@ func newStandby(j *journal.Journal) *standby {
 // server is a primary that is well, with a copy of its database.
 func (s *standby) server(name, address string) status.Server {
 	now := time.Now()
-	rtt, age, limit := 0.0004, 4*3600.0, 36*3600.0
+	rtt, age, limit, free := 0.0004, 4*3600.0, 36*3600.0, int64(12<<30)
 	taken, verified, next, before := now.Add(-4*time.Hour), now.Add(-4*time.Hour).Add(time.Minute), now.Add(20*time.Hour), now.Add(-28*time.Hour)
 	v := status.Server{
 		Name: name, Address: address, ServiceAddresses: []string{address + "/24"}, AssumeAddress: true, Priority: 10, Takeover: "automatic",
 		State: "OK", StateSince: now.Add(-26 * time.Hour), Mode: "active", Health: "ok", Activity: "idle", Role: "standing by",
 		Summary: "the primary serves", FailAfter: 15, LastAnswer: &now, RTT: &rtt, Probes: []status.Probe{}, Epoch: 3,
-		Paths: []status.Path{{Address: address, Outcome: "answered", RTT: &rtt}},
+		Paths: []status.Path{{Address: address, Outcome: "answered", RTT: &rtt}}, Trees: []status.Tree{},
 		Readiness: status.Readiness{Verdict: "ready", Checks: []status.Check{
 			{Name: "monitored", Result: "ok", Value: "active", Limit: "active"},
 			{Name: "capacity", Result: "ok", Value: "1 of 1 free", Limit: "1 free"},
@@ -65,6 +66,7 @@ func (s *standby) server(name, address string) status.Server {
 			Catalog: "CALLS", Engine: "postgres", Name: name + "_CALLS", Snapshot: &taken, Age: &age, MaxAge: &limit, Verified: &verified,
 			Bytes: 734003200, Rows: 1204331, Tables: 41, Operation: "replicate-from-live-1", Previous: &before, Source: "changed", Next: &next,
 			Attempt: &status.Attempt{At: verified, Kind: status.FromLive, OK: true, Operation: "replicate-from-live-1"},
+			Space:   &status.Space{At: now, Bytes: 734003200, Need: 2 << 30, Free: &free, Directory: "/var/lib/postgresql"},
 		}},
 	}
 	v.Drills = &status.Drills{Proved: &taken, Age: &age, Next: &next, Last: &status.Drilled{
@@ -96,7 +98,8 @@ func actions(v status.Server) []status.Action {
 		action("stop", when(v.Role != "standing by", "release it first")),
 		action("failover", when(v.Role != "standing by", "the standby stands in already")+busy),
 		action("release", when(v.Role != "standing in", "the standby does not stand in")),
-		action(status.FromLive, away+when(v.State == "Failure" && away == "", "it has failed")),
+		action(status.Failback, when(v.Role != "standing in", "the standby does not stand in")+busy),
+		action(status.FromLive, away+when(v.State == "Failure" && away == "", "it has failed")+when(v.Diverged && away == "", "the standby's data is newer (diverged): accept discard-diverged")),
 		action(status.ToLive, away),
 		action(status.Drill, away),
 	}
@@ -392,11 +395,16 @@ func (s *standby) Cancel(ctx context.Context, id string, o status.Order) (plan.R
 }
 
 func (s *standby) Explain(context.Context, string) (status.Explanation, error) {
-	return status.Explanation{Verdict: "none"}, nil
+	at, yes := time.Now().Add(-time.Hour), true
+	return status.Explanation{
+		At: &at, Verdict: "hold", Hold: &status.Hold{Code: "manual", Reason: "takeover is manual"},
+		Steps:    []status.Reason{{Question: "Is it us?", Passed: &yes, Answer: "the gateway answers"}, {Question: "Is there room?", Answer: "not asked"}},
+		Evidence: []status.Fact{{Name: "misses", Value: "15 of 15"}}, Timing: []status.Fact{{Name: "decided", Value: "1 ms after the last time-out"}},
+	}, nil
 }
 
 func (s *standby) Reload(context.Context, status.Order) (status.Reloaded, error) {
-	return status.Reloaded{Uncopied: []status.Uncopied{}}, nil
+	return status.Reloaded{Changed: []string{}, NeedsRestart: []string{}, Notices: []string{}, Uncopied: []status.Uncopied{}}, nil
 }
 
 func (s *standby) TestAlert(ctx context.Context, _ status.Order) ([]status.TestMail, error) {

@@ -17,11 +17,15 @@ import (
 // bare is a daemon that leaves out all that it can: lists are null.
 func bare() *fakeDaemon {
 	return &fakeDaemon{
-		stream:    make(chan journal.Event),
-		snapshot:  status.Snapshot{Verdict: status.AllReady, Servers: []status.Server{{Name: "DEMOSERVER"}}},
-		events:    []journal.Event{{Seq: 1}},
-		records:   []plan.Record{{ID: "op-1", State: plan.Succeeded}},
-		mails:     []status.TestMail{{OK: true}},
+		stream:   make(chan journal.Event),
+		snapshot: status.Snapshot{Verdict: status.AllReady, Servers: []status.Server{{Name: "DEMOSERVER"}}},
+		events:   []journal.Event{{Seq: 1}},
+		records:  []plan.Record{{ID: "op-1", State: plan.Succeeded}},
+		mails:    []status.TestMail{{OK: true}},
+		file:     status.ServerConfiguration{Server: "DEMOSERVER", Editable: true, Revision: "r1"},
+		configured: status.Configured{
+			Valid: true, Problems: []status.ConfigProblem{}, Changed: []string{}, Notices: []string{}, Trials: []status.Trial{},
+		},
 		tokens:    []api.Token{{ID: "grafana"}},
 		agents:    []status.Agent{{}},
 		incidents: []status.Incident{{ID: "inc-1"}},
@@ -36,12 +40,14 @@ func TestJSONKeys(t *testing.T) {
 		"failover DEMOSERVER --dry-run", "failover DEMOSERVER --yes", "failover DEMOSERVER --yes --no-wait", "release DEMOSERVER --yes",
 		"replicate from-live DEMOSERVER --yes --no-wait", "replicate to-live DEMOSERVER --dry-run",
 		"suspend DEMOSERVER --reason x", "resume DEMOSERVER", "stop DEMOSERVER", "test-alert", "incidents", "ack inc-1", "reload",
+		"add FAX testdata/fax.yaml --dry-run", "add FAX testdata/fax.yaml --yes", "edit DEMOSERVER --show", "edit DEMOSERVER testdata/fax.yaml --yes", "remove DEMOSERVER --dry-run",
 		"agents", "discover 192.168.11.1", "agent config check testdata/agent.yaml", "agent config check testdata/agent-bad.yaml", "token list", "token create grafana --role viewer", "token revoke grafana", "version",
 		"config check --elsewhere testdata/good.yaml", "config check testdata/bad.yaml",
 	} {
 		t.Run(args, func(t *testing.T) {
 			full := badNight()
 			full.snapshot.Servers[0].Name = "DEMOSERVER"
+			full.configured, full.file = quietDay().configured, quietDay().file
 			words := append(strings.Fields(args), "--json")
 			little, much := invoke(t, bare(), words...), invoke(t, full, words...)
 			a, b := documents(t, little.stdout), documents(t, much.stdout)

@@ -207,6 +207,11 @@ func (l link) Discover(ctx context.Context, at netip.AddrPort) (discovery.Found,
 	return found, nil
 }
 
+// Propose is the file of servers.d for a primary that was discovered.
+func (l link) Propose(f discovery.Found, at netip.Addr) (name, text string) {
+	return serverName(f), proposal(f, at)
+}
+
 // travelling are rules as they are sent to an agent.
 func travelling(list []files.Rule) []agent.Rule {
 	var out []agent.Rule

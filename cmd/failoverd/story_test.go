@@ -58,6 +58,13 @@ func failed(name, address string) status.Server {
 func quietDay() *fakeDaemon {
 	return &fakeDaemon{
 		stream: make(chan journal.Event),
+		file: status.ServerConfiguration{
+			Server: "DEMOSERVER", File: "/etc/failoverd/servers.d/DEMOSERVER.yaml", Text: "# the demo\naddress: 192.168.11.1\n", Editable: true, Revision: "r1",
+		},
+		configured: status.Configured{
+			Valid: true, Revision: "r2", Problems: []status.ConfigProblem{}, Changed: []string{"servers[FAX] (added)"}, Notices: []string{},
+			Trials: []status.Trial{{Name: "ping 192.168.11.4", OK: true, Detail: "answered in 400µs"}, {Name: "database FAX", Detail: "password authentication failed"}},
+		},
 		snapshot: status.Snapshot{
 			GeneratedAt: noon, Seq: 42, Verdict: status.AllReady, Standby: quietStandby(),
 			Servers: []status.Server{healthy("DEMOSERVER", "192.168.11.1")}, Attention: []status.Notice{}, Incidents: []status.Incident{},
@@ -85,6 +92,11 @@ func quietDay() *fakeDaemon {
 // badNight is a standby on which everything happens at once.
 func badNight() *fakeDaemon {
 	d := quietDay()
+	d.file = status.ServerConfiguration{Server: "DEMOSERVER", File: "/etc/failoverd/failoverd.yaml", WhyNot: "it stands in /etc/failoverd/failoverd.yaml among others"}
+	d.configured = status.Configured{
+		Problems: []status.ConfigProblem{{File: "servers.d/FAX.yaml", Line: 2, Column: 1, Key: "servers[FAX].adress", Problem: "unknown key", Expect: "did you mean address?"}},
+		Changed:  []string{}, Notices: []string{}, Trials: []status.Trial{},
+	}
 	s := &d.snapshot
 	s.Verdict = status.Uncovered
 	s.Standby.StandingIn, s.Standby.Waiting = []string{"PBX"}, []string{"CRM"}

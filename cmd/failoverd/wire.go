@@ -52,7 +52,11 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		Version: versionOf().Version,
 		Log:     w.log,
 		Config:  w.config,
-		Load:    func() (*config.Config, error) { return w.load(configFile) },
+		Load:    func() (*config.Config, error) { return w.holds(config.Load(configFile)) },
+		Files: serverFiles{main: configFile, load: func(c config.Change) (*config.Config, error) {
+			return w.holds(config.LoadWith(configFile, c))
+		}},
+		Try:     w.try,
 		Journal: memory,
 		BootID:  bootID(),
 		BootAt:  bootTime(),
@@ -88,9 +92,8 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 	}
 }
 
-// load reads the configuration again and holds it against this host.
-func (w *world) load(file string) (*config.Config, error) {
-	c, err := config.Load(file)
+// holds holds a configuration that was read against this host.
+func (w *world) holds(c *config.Config, err error) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}

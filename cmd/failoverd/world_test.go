@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -45,6 +46,8 @@ type fakeDaemon struct {
 	mails       []status.TestMail
 	incidents   []status.Incident
 	reloaded    status.Reloaded
+	file        status.ServerConfiguration
+	configured  status.Configured
 	tokens      []api.Token
 	agents      []status.Agent
 	found       discovery.Found
@@ -144,6 +147,34 @@ func (d *fakeDaemon) handler() http.Handler {
 	}
 	get("/servers/{name}/files/{tree}/set-aside", func(*http.Request) any { return d.aside })
 	post("/servers/{name}/files/{tree}/restore", func(*http.Request) (int, any) { return 200, d.snapshot.Servers[0] })
+	get("/servers/{name}/configuration", func(*http.Request) any { return d.file })
+	change := func(pattern string) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.requests = append(d.requests, fmt.Sprintf("%s %s %s %s", r.Method, r.URL.RequestURI(), r.Header.Get("If-Match"), body))
+			dry := r.URL.Query().Get("dry_run") == "true"
+			if d.problem != nil && !dry {
+				refuse(w, d.problem)
+				return
+			}
+			if !d.configured.Valid && !dry {
+				refuse(w, &api.Problem{Status: 422, Code: status.InvalidConfig, Title: "The configuration is not valid", Detail: "servers.d/FAX.yaml:2: unknown key"})
+				return
+			}
+			answer := d.configured
+			answer.Server, answer.Saved = or(r.PathValue("name"), "FAX"), !dry
+			reply(w, http.StatusOK, answer)
+		})
+	}
+	change("POST " + api.Base + "/servers")
+	change("PUT " + api.Base + "/servers/{name}/configuration")
+	change("DELETE " + api.Base + "/servers/{name}")
 	post("/reload", func(*http.Request) (int, any) { return 200, d.reloaded })
 	get("/incidents", func(r *http.Request) any {
 		return api.IncidentList{Incidents: slices.DeleteFunc(slices.Clone(d.incidents), func(i status.Incident) bool {

@@ -1,20 +1,31 @@
-// What can be ordered of a server. What cannot be ordered now stays visible, with the reason.
+// What can be ordered. What cannot be ordered now stays visible, with the reason.
 import { html } from "./vendor/htm-preact.js";
 import { state, changed } from "./store.js";
 
 const names = [
   ["suspend", "Suspend"], ["resume", "Resume"], ["stop", "Stop"],
-  ["failover", "Failover now"], ["release", "Release"],
+  ["failover", "Failover now"], ["release", "Release"], ["failback", "Fail back"],
   ["replicate-from-live", "Replicate from live"], ["replicate-to-live", "Replicate to live"], ["rollback", "Roll back copies"],
   ["drill", "Drill"],
 ];
 
-// whyNot says why an action cannot be ordered now; empty if it can.
-export function whyNot(s, action) {
+const ranks = ["viewer", "operator", "admin"];
+
+// mayNot says why nobody may order something now, or not this user; empty if they may.
+export function mayNot(role = "operator") {
   if (state.staleSince) return "no connection";
-  if (state.session.role === "viewer") return `${state.session.name} may only look (viewer); this needs an operator`;
+  const { name, role: own } = state.session;
+  if (ranks.indexOf(own) >= ranks.indexOf(role)) return "";
+  return own === "viewer" ? `${name} may only look (viewer); this needs an ${role}` : `${name} is no ${role}; this needs one`;
+}
+
+// whyNot says why an action cannot be ordered of a server now; empty if it can.
+export function whyNot(s, action) {
+  const barred = mayNot();
+  if (barred) return barred;
   const known = s.actions.find((a) => a.name === action);
-  if (known) return known.allowed ? "" : known.why_not;
+  // What is refused unless it is accepted by name can be accepted in the dialog.
+  if (known) return known.allowed || / accept [a-z-]+$/.test(known.why_not) ? "" : known.why_not;
   if (action === "rollback") {
     if (!s.copies.length) return "no database is configured";
     if (!s.copies.some((c) => c.previous_at)) return "no previous copy is kept";
@@ -25,16 +36,21 @@ export function whyNot(s, action) {
   return "";
 }
 
+// ask opens the dialog of an order.
+export function ask(order) {
+  state.dialog = { key: `${order.action} ${order.name ?? ""} ${Date.now()}`, ...order };
+  changed();
+}
+
 export function Actions({ server: s }) {
-  const order = (action) => { state.dialog = { key: `${action} ${s.name} ${Date.now()}`, action, name: s.name }; changed(); };
   return html`<ul class="actions" aria-label=${`Actions of ${s.name}`}>
-    ${names.map(([action, word]) => {
-      const why = whyNot(s, action);
-      const id = `why-${action}`;
-      return html`<li key=${action}>
-        <button type="button" data-action=${action} aria-disabled=${why ? "true" : undefined} aria-describedby=${why ? id : undefined}
-          onClick=${() => { if (!why) order(action); }}>${word}${why ? "" : " …"}</button>
-        ${why && html`<small id=${id}>${why}</small>`}</li>`;
-    })}
+    ${names.map(([action, word]) => html`<li key=${action}><${Ask} order=${{ action, name: s.name }} why=${whyNot(s, action)} id=${action}>${word}<//></li>`)}
   </ul>`;
+}
+
+// Ask is the button that opens the dialog of an order, or says why it does not. id tells it from others of the page.
+export function Ask({ order, why, id, plain, children }) {
+  return html`<button type="button" class=${plain ? "plain" : undefined} data-action=${id} aria-disabled=${why ? "true" : undefined} aria-describedby=${why ? `why-${id}` : undefined}
+      onClick=${() => { if (!why) ask(order); }}>${children}${why ? "" : " …"}</button>
+    ${why && html`<small id=${`why-${id}`}>${why}</small>`}`;
 }

@@ -1,4 +1,5 @@
-// One server: what holds, what can be ordered, why it is ready or not, its data, its addresses, its last operation.
+// One server beside the list: what holds, what can be ordered, why it is ready or not, its data, its addresses, its last
+// operation. The rest is on the server's own page.
 import { html, useState, useEffect } from "./vendor/htm-preact.js";
 import { state, serverNow } from "./store.js";
 import { get, query, operationPath } from "./api.js";
@@ -6,30 +7,45 @@ import { Mark } from "./shape.js";
 import { Actions } from "./actions.js";
 import { Chart } from "./chart.js";
 import { Progress } from "./operation.js";
-import { toOperation, toEvents } from "./place.js";
-import { look, readiness, result, serves, span, when, since, bytes, number, operationWord } from "./words.js";
+import { Files } from "./files.js";
+import { toOperation, toServer } from "./place.js";
+import { look, copyLook, readiness, result, serves, span, when, since, bytes, number, operationWord } from "./words.js";
+
+export const tabs = [["overview", "Overview"], ["replication", "Replication"], ["events", "Events"], ["drills", "Drills"], ["settings", "Settings"]];
+
+// Tabs lead to the parts of a server's own page.
+export function Tabs({ name, at }) {
+  return html`<nav class="tabs" aria-label=${`Pages of ${name}`}>${tabs.map(([tab, word]) => html`<a href=${toServer(name, tab)} aria-current=${tab === at ? "page" : undefined}>${word}</a>`)}</nav>`;
+}
 
 export function Details({ server: s }) {
   const standby = state.snapshot.standby.name;
   return html`<section class="details" aria-label=${`Details of ${s.name}`}>
     <h2>${s.name} <${Mark} as=${look(s)} /></h2>
-    <p class="summary"><b>Served by ${serves(s, standby)}.</b> ${sentence(s.summary)} <small>${s.state} since ${when(s.state_since)} (${since(s.state_since, serverNow())}).</small></p>
-    ${s.hold && html`<p class="hold"><${Mark} as=${{ shape: "triangle", tone: "warn" }}>Not taken over: ${s.hold.reason}<//></p>`}
-    ${s.next && html`<p>What helps: <code>${s.next}</code></p>`}
+    <${Tabs} name=${s.name} />
+    <${Standing} s=${s} />
     <${Actions} server=${s} />
     <${Readiness} s=${s} />
     <${Data} s=${s} standby=${standby} />
+    <${Files} s=${s} standby=${standby} />
     <${Drills} s=${s} />
     <${Addresses} s=${s} />
     <${LastOperation} s=${s} />
     <${Chart} name=${s.name} />
-    <p><a href=${toEvents({ server: s.name })}>History of ${s.name}</a></p>
   </section>`;
+}
+
+// Standing is who serves, why, and what helps.
+export function Standing({ s }) {
+  return html`<p class="summary"><b>Served by ${serves(s, state.snapshot.standby.name)}.</b> ${sentence(s.summary)} <small>${s.state} since ${when(s.state_since)} (${since(s.state_since, serverNow())}).</small></p>
+    ${s.hold && html`<p class="hold"><${Mark} as=${{ shape: "triangle", tone: "warn" }}>Not taken over: ${s.hold.reason}<//></p>`}
+    ${s.suspension && html`<p>${s.suspension.by} did that ${when(s.suspension.since)}${s.suspension.until ? `, until ${when(s.suspension.until)}` : ""}${s.suspension.reason ? `: ${s.suspension.reason}` : ""}.</p>`}
+    ${s.next && html`<p>What helps: <code>${s.next}</code></p>`}`;
 }
 
 const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "");
 
-function Readiness({ s }) {
+export function Readiness({ s }) {
   const wrong = s.readiness.checks.filter((c) => c.result !== "ok");
   const right = s.readiness.checks.filter((c) => c.result === "ok");
   return html`<h3>Would a takeover succeed now? <${Mark} as=${readiness(s.readiness.verdict)} /></h3>
@@ -51,7 +67,7 @@ function Data({ s, standby }) {
     <ul class="copies">${s.copies.map((c) => html`<li key=${c.engine + c.catalog}>
       <b>${c.catalog}</b> <small>${c.engine}</small>
       ${c.age_s === null ? html`<p><${Mark} as=${{ shape: "cross", tone: "bad" }}>never copied completely<//></p>`
-        : html`<p><${Mark} as=${c.max_age_s !== null && c.age_s > c.max_age_s ? { shape: "cross", tone: "bad" } : c.late ? { shape: "triangle", tone: "warn" } : { shape: "check", tone: "good" }}>
+        : html`<p><${Mark} as=${copyLook(c)}>
           ${span(c.age_s)} old${c.max_age_s === null ? ", no limit set" : `, limit ${span(c.max_age_s)}`}<//>
           <small>as of ${when(c.snapshot_at)}; ${number(c.rows)} rows, ${bytes(c.bytes)}; ${c.verified_at ? `verified ${when(c.verified_at)}` : "not verified"}${
           c.source === "unchanged" ? "; nothing new at the source" : ""}</small></p>`}
@@ -80,13 +96,13 @@ export function DrillAge({ s }) {
   return html`<${Mark} as=${over ? { shape: "triangle", tone: "warn" } : { shape: "check", tone: "good" }}>rehearsed<small>${span(d.age_s)} ago${d.max_age_s === null ? "" : `, limit ${span(d.max_age_s)}`}</small><//>`;
 }
 
-function Running({ id }) {
+export function Running({ id }) {
   const record = useRecord(() => get(operationPath(id)), id);
   if (!record) return null;
   return html`<p><a href=${toOperation(id)}>${operationWord(record.kind)} ${record.state}</a> <${Progress} p=${record.progress} /></p>`;
 }
 
-function Addresses({ s }) {
+export function Addresses({ s }) {
   return html`<h3>Addresses</h3>
     <ul class="addresses">
       ${s.paths.map((p) => html`<li key=${p.address}><code>${p.address}</code> <${Mark} as=${result(p.outcome)}>${p.outcome === "answered" ? `answers in ${span(p.rtt_s ?? 0)}` : p.outcome === "missed" ? `${p.misses} missed` : p.outcome === "none" ? "not asked" : "cannot be asked"}<//>
@@ -97,7 +113,7 @@ function Addresses({ s }) {
     </ul>`;
 }
 
-function LastOperation({ s }) {
+export function LastOperation({ s }) {
   const list = useRecord(() => get(query("/operations", { server: s.name, limit: 1 })), s.name);
   const last = list?.operations[0];
   if (!last) return null;
@@ -108,13 +124,15 @@ function LastOperation({ s }) {
     ${last.error && html`<p class="problem">${last.error}</p>`}`;
 }
 
-// useRecord asks again whenever the standby has been heard of; what was there stays until the next answer is.
-export function useRecord(ask, key) {
+// useRecord asks again whenever the standby has been heard of; what was there stays until the next answer is. What changes
+// slowly is asked for again when something has happened, and now and then.
+export function useRecord(ask, key, slow = false) {
   const [kept, keep] = useState(null);
+  const again = slow ? `${state.snapshot.seq} ${Math.floor(state.revision / 8)}` : state.revision;
   useEffect(() => {
     let meant = true;
     ask().then((answer) => { if (meant) keep(answer); }, () => { /* What is old is greyed by the header's own knowledge. */ });
     return () => { meant = false; };
-  }, [key, state.revision]);
+  }, [key, again]);
   return kept;
 }

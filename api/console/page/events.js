@@ -12,12 +12,13 @@ const kinds = [
 ];
 const spans = [["", "all"], ["1", "1 hour"], ["24", "24 hours"], ["168", "7 days"], ["720", "30 days"]];
 
-export function EventsPage({ filter }) {
+// EventsPage shows what fits the filter; to is the address of another filter. Of one server alone, it does not ask which.
+export function EventsPage({ filter, to = toEvents, of }) {
   const [list, keep] = useState({ events: null, next: null, problem: "" });
-  const key = JSON.stringify(filter);
+  const key = JSON.stringify([of, filter]);
   const newest = state.events.find((e) => !e.gap)?.seq;
   const ask = (before) => get(query("/events", {
-    server: filter.server, kind: filter.kind, before, limit: 100,
+    server: of ?? filter.server, kind: filter.kind, before, limit: 100,
     since: filter.hours ? new Date(Date.now() - filter.hours * 3_600_000).toISOString() : undefined,
   }));
   useEffect(() => {
@@ -35,17 +36,17 @@ export function EventsPage({ filter }) {
       keep((old) => ({ ...old, problem: p.message }));
     }
   };
-  const change = (name) => (e) => { location.replace(toEvents({ ...filter, [name]: e.target.value })); };
+  const change = (name) => (e) => { location.replace(to({ ...filter, [name]: e.target.value })); };
   const choice = (label, name, options) => html`<label>${label} <select value=${filter[name] ?? ""} onChange=${change(name)}>
     ${options.map(([value, word]) => html`<option value=${value} selected=${value === (filter[name] ?? "")}>${word}</option>`)}</select></label>`;
 
   let day = "";
   return html`<section class="log history">
-    <div class="bar"><h1>History</h1>
-      ${choice("Server", "server", [["", "all"], ...state.snapshot.servers.map((s) => [s.name, s.name])])}
+    <div class="bar">${of ? html`<h2>History</h2>` : html`<h1>History</h1>`}
+      ${!of && choice("Server", "server", [["", "all"], ...state.snapshot.servers.map((s) => [s.name, s.name])])}
       ${choice("Kind", "kind", kinds)} ${choice("Last", "hours", spans)}</div>
     ${list.problem && html`<p class="problem" role="alert">${list.problem}</p>`}
-    ${list.events === null ? html`<p>Asking …</p>` : list.events.length === 0 ? html`<p role="status">Nothing of this has happened. ${key !== "{}" && html`<a href="#/events">Show all</a>`}</p>` : ""}
+    ${list.events === null ? html`<p>Asking …</p>` : list.events.length === 0 ? html`<p role="status">Nothing of this has happened. ${Object.keys(filter).length > 0 && html`<a href=${to({})}>Show all</a>`}</p>` : ""}
     <ul>${(list.events ?? []).map((e) => {
       const on = date(e.time);
       const head = on === day ? "" : html`<li class="day" key=${on}>${on}</li>`;

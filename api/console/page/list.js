@@ -4,7 +4,7 @@ import { state } from "./store.js";
 import { Mark } from "./shape.js";
 import { toServer } from "./place.js";
 import { DrillAge } from "./details.js";
-import { look, readiness, serves, span, clock } from "./words.js";
+import { look, readiness, treeLook, serves, span, clock } from "./words.js";
 
 export function ServerList({ selected, chosen }) {
   const { servers, standby } = state.snapshot;
@@ -59,13 +59,19 @@ export function Beats({ s }) {
   </span>`;
 }
 
-// DataAge is the oldest copy against its limit.
+// DataAge is the oldest copy of a database against its limit; of files alone, the one that is furthest behind.
 function DataAge({ s }) {
-  if (!s.copies.length) return html`<small>no copies configured</small>`;
+  const files = s.files.map(treeLook);
+  const bad = files.find((f) => f.tone === "bad") ?? files.find((f) => f.tone === "warn");
+  if (!s.copies.length) {
+    if (!files.length) return html`<small>no copies configured</small>`;
+    const furthest = s.files.reduce((a, b) => ((b.lag_s ?? 0) > (a.lag_s ?? 0) ? b : a));
+    return html`<${Mark} as=${bad ?? files[0]}>files ${bad ? bad.word : furthest.lag_s === null ? furthest.state : `${span(furthest.lag_s)} behind`}<small>limit ${span(furthest.max_lag_s)}</small><//>`;
+  }
   const never = s.copies.filter((c) => c.age_s === null);
   if (never.length) return html`<${Mark} as=${{ shape: "cross", tone: "bad" }}>never copied<//>`;
   const oldest = s.copies.reduce((a, b) => (b.age_s > a.age_s ? b : a));
   const over = oldest.max_age_s !== null && oldest.age_s > oldest.max_age_s;
   const as = over ? { shape: "cross", tone: "bad" } : s.copies.some((c) => c.late) ? { shape: "triangle", tone: "warn" } : { shape: "check", tone: "good" };
-  return html`<${Mark} as=${as}>${span(oldest.age_s)} old<small>${oldest.max_age_s === null ? "no limit" : `limit ${span(oldest.max_age_s)}`}</small><//>`;
+  return html`<${Mark} as=${as}>${span(oldest.age_s)} old<small>${oldest.max_age_s === null ? "no limit" : `limit ${span(oldest.max_age_s)}`}</small>${bad ? html`<small>files ${bad.word}</small>` : ""}<//>`;
 }

@@ -5,6 +5,9 @@ import { SignIn } from "./signin.js";
 import { Header, Banner, Answers, Incidents } from "./top.js";
 import { ServerList } from "./list.js";
 import { Details } from "./details.js";
+import { ServerPage } from "./server.js";
+import { OptionsPage } from "./options.js";
+import { NewServerPage } from "./configure.js";
 import { Log } from "./log.js";
 import { OperationPage } from "./operation.js";
 import { EventsPage } from "./events.js";
@@ -39,7 +42,10 @@ function Content() {
   const at = place();
   if (at.page === "operations") return html`<${OperationPage} id=${at.name} />`;
   if (at.page === "events") return html`<${EventsPage} filter=${at.query} />`;
+  if (at.page === "new") return html`<${NewServerPage} />`;
+  if (at.page === "options") return html`<${OptionsPage} />`;
   const servers = state.snapshot.servers;
+  if (at.page === "servers" && at.tab) return html`<${ServerPage} name=${at.name} tab=${at.tab} filter=${at.query} />`;
   const selected = servers.find((s) => s.name === at.name) ?? servers[0];
   return html`
     <${Answers} />

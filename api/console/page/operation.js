@@ -1,8 +1,9 @@
 // One operation as a run-book: each step with its time and what came of it.
 import { html, useState } from "./vendor/htm-preact.js";
-import { state, serverNow, changed } from "./store.js";
+import { state, serverNow } from "./store.js";
 import { get, operationPath } from "./api.js";
 import { Mark } from "./shape.js";
+import { Ask, mayNot } from "./actions.js";
 import { toServer, toEvents } from "./place.js";
 import { useRecord } from "./details.js";
 import { result, when, clock, zone, span, bytes, number, operationWord, serves } from "./words.js";
@@ -16,8 +17,10 @@ export function OperationPage({ id }) {
   const s = state.snapshot.servers.find((v) => v.name === o.server);
   const until = o.ended_at ? Date.parse(o.ended_at) : serverNow();
   const done = o.steps.filter((d) => d.state === "succeeded").length;
-  const viewer = state.session.role === "viewer";
-  const cancel = () => { state.dialog = { key: `cancel ${id}`, action: "cancel", operation: o }; changed(); };
+  // A failback that has begun to start the primary's application is not taken back any more.
+  const final = o.kind === "failback" ? o.steps.find((d) => d.name === "application") : null;
+  const past = final && final.state !== "queued" && final.state !== "skipped";
+  const why = mayNot() || (o.state === "cancelling" ? "it is being cancelled" : past ? "it is past its point of no return" : "");
   return html`<section class="operation">
     <h1>${operationWord(o.kind)[0].toUpperCase() + operationWord(o.kind).slice(1)} of <a href=${toServer(o.server)}>${o.server}</a></h1>
     <p class="result"><${Mark} as=${result(o.state)}><b>${o.state}</b><//> ${ended(o.state) ? `after ${span((until - Date.parse(o.started_at)) / 1000)}` : `step ${Math.min(done + 1, o.steps.length)} of ${o.steps.length}, for ${span((until - Date.parse(o.started_at)) / 1000)}`}</p>
@@ -41,8 +44,8 @@ export function OperationPage({ id }) {
       ${s && html`<dt>Who serves now</dt><dd>${serves(s, state.snapshot.standby.name)}: ${s.summary}</dd>`}
       <dt>Identifier</dt><dd><code>${o.id}</code></dd>
     </dl>
-    <p class="buttons">${!ended(o.state) && html`<button type="button" data-action="cancel" aria-disabled=${viewer || state.staleSince || o.state === "cancelling" ? "true" : undefined}
-      onClick=${() => { if (!viewer && !state.staleSince && o.state !== "cancelling") cancel(); }}>Cancel the ${operationWord(o.kind)} …</button>${viewer ? html` <small>this needs an operator</small>` : ""}`}
+    <p class="buttons">${!ended(o.state) && html`<${Ask} order=${{ action: "cancel", operation: o }} why=${why} id="cancel">Cancel the ${operationWord(o.kind)}<//>
+      ${final && !past && html`<small>until step ${o.steps.indexOf(final) + 1}: ${final.title || final.name}</small>`}`}
       <a href=${toEvents({ server: o.server })}>History of ${o.server}</a></p>
   </section>`;
 }

@@ -1,16 +1,18 @@
-// Where the reader is: #/, #/servers/NAME, #/operations/ID, #/events?server=…&kind=…
+// Where the reader is: #/, #/servers/NAME, #/servers/NAME/TAB, #/operations/ID, #/events?server=…&kind=…, #/options
 
 export function place() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const [page = "", name = ""] = path.split("/");
-  return { page, name: read(name), query: Object.fromEntries(new URLSearchParams(query)) };
+  const [page = "", name = "", tab = ""] = path.split("/");
+  return { page, name: read(name), tab, query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
-export const toServer = (name) => `#/servers/${encodeURIComponent(name)}`;
+export const toServer = (name, tab = "", filter = {}) => `#/servers/${encodeURIComponent(name)}${tab && `/${tab}`}${written(filter)}`;
 export const toOperation = (id) => `#/operations/${encodeURIComponent(id)}`;
-export function toEvents(filter) {
+export const toEvents = (filter) => `#/events${written(filter)}`;
+
+function written(filter) {
   const query = new URLSearchParams(Object.entries(filter).filter(([, v]) => v)).toString();
-  return `#/events${query ? `?${query}` : ""}`;
+  return query && `?${query}`;
 }
 
 function read(part) {

@@ -5,6 +5,7 @@ import { Mark, Shape } from "./shape.js";
 import { toServer, toEvents, toOperation } from "./place.js";
 import { clock, when, zone, since, span, serves, unprotected, plural, look } from "./words.js";
 import { theme, nextTheme } from "./appearance.js";
+import { Ask, mayNot } from "./actions.js";
 
 export function Header() {
   const { snapshot, staleSince, session, connected } = state;
@@ -28,7 +29,8 @@ export function Header() {
     <nav aria-label="Pages">
       <a href="#/">Overview</a>
       <a href=${toEvents({})}>History</a>
-      <button type="button" class="plain" onClick=${() => { state.dialog = { key: "test-alert", action: "test-alert" }; changed(); }} disabled=${!mail.configured || Boolean(staleSince)}>Test alert …</button>
+      <a href="#/options">Options</a>
+      <a href="#/new">New server</a>
       <button type="button" class="plain" onClick=${() => { nextTheme(); changed(); }}>Theme: ${theme()}</button>
       <span class="who">${session.name} <small>(${session.role})</small></span>
       ${session.via === "console" && html`<button type="button" class="plain" onClick=${leave}>Sign out</button>`}
@@ -59,24 +61,23 @@ export function Banner({ server }) {
       server.role_since ? ` since ${when(server.role_since)} ${zone()} (${since(server.role_since, serverNow())})` : ""}.</strong> ${primary}</p>
     <p><b>Not protected:</b> ${server.name} itself${bare.length ? "; " : "."}${bare.map((s, i) => html`${i ? ", " : ""}<a href=${toServer(s.name)}>${s.name}</a>${i === bare.length - 1 ? "." : ""}`)}</p>
     <p><b>Next:</b> ${server.operation ? html`<a href=${toOperation(server.operation)}>watch it</a>. ` : ""}${
-      server.role === "standing in" ? html`${server.health === "ok" ? "" : `repair ${server.name}, then `}release it: <a href=${toServer(server.name)}>actions of ${server.name}</a>` : ""}
+      server.role === "standing in" ? html`${server.health === "ok" ? "" : `repair ${server.name}, then `}fail it back, or release it: <a href=${toServer(server.name)}>actions of ${server.name}</a>` : ""}
       ${server.next && html` <code>${server.next}</code>`}</p>
   </section>`;
 }
 
 // Incidents are what people were told of and is not over, and who takes care of each.
 export function Incidents() {
-  const { snapshot, session, staleSince } = state;
+  const { snapshot } = state;
   if (!snapshot.incidents?.length) return null;
-  const why = staleSince ? "no connection" : session.role === "viewer" ? `${session.name} may only look (viewer); this needs an operator` : "";
-  const take = (incident) => { state.dialog = { key: `acknowledge ${incident.id}`, action: "acknowledge", incident }; changed(); };
+  const why = mayNot();
   return html`<section class="incidents" aria-label="Open incidents">
     <h2>Open incidents</h2>
     <ul>${snapshot.incidents.map((i) => html`<li key=${i.id} data-incident=${i.id}>
       <${Mark} as=${i.severity === "critical" ? { shape: "cross", tone: "bad" } : { shape: "triangle", tone: "warn" }}>${i.title}<//> <small>since ${when(i.opened_at)}</small>
       ${i.acknowledged ? html` <b>${i.acknowledged.by}</b> takes care${i.acknowledged.reason && `: ${i.acknowledged.reason}`}.`
         : html` Nobody takes care${i.escalated_at ? `; escalated at ${clock(i.escalated_at)}` : ""}.
-          <button type="button" class="plain" aria-disabled=${why ? "true" : undefined} onClick=${() => { if (!why) take(i); }}>Acknowledge …</button>${why && html` <small>${why}</small>`}`}
+          <${Ask} plain order=${{ action: "acknowledge", incident: i }} why=${why} id=${`acknowledge-${i.id}`}>Acknowledge<//>`}
     </li>`)}</ul>
   </section>`;
 }
@@ -89,7 +90,7 @@ export function Answers() {
   const nobody = servers.filter((s) => s.role === "standing by" && s.state === "Failure");
   const own = servers.length - away.length - nobody.length;
   const bare = servers.filter((s) => unprotected(s) || s.role !== "standing by");
-  if (!servers.length) return html`<section class="answers"><p>No server is protected yet. Add one to <code>${standby.config.file}</code>, then <code>failoverd reload</code>.</p></section>`;
+  if (!servers.length) return html`<section class="answers"><p>No server is protected yet. <a href="#/new">Add one</a>, or write one into <code>${standby.config.file}</code> and run <code>failoverd reload</code>.</p></section>`;
   return html`<section class="answers" aria-label="Three answers">
     <div class=${nobody.length ? "bad" : away.length ? "serving" : "good"}>
       <h2>Who serves my users?</h2>

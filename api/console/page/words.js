@@ -42,6 +42,26 @@ export function severity(word) {
   return { word, shape: "circle", tone: "quiet" };
 }
 
+// copyLook is how a copy of a database stands: what is new and does not come is another thing than nothing new.
+export function copyLook(c) {
+  if (c.age_s === null) return { word: "never copied completely", shape: "cross", tone: "bad" };
+  if (c.max_age_s !== null && c.age_s > c.max_age_s) return { word: "too old for a takeover", shape: "cross", tone: "bad" };
+  if (c.attempt && !c.attempt.ok) return { word: "nothing arrives", shape: "triangle", tone: "warn" };
+  if (c.late) return { word: "late", shape: "triangle", tone: "warn" };
+  return { word: c.source === "unchanged" ? "nothing new at the source" : "up to date", shape: "check", tone: "good" };
+}
+
+// treeLook is the same for a tree of files.
+export function treeLook(t) {
+  if (t.diverged) return { word: "diverged", shape: "triangle", tone: "warn" };
+  if (t.ailment) return { word: { root: "another source", full: "disk full", held: "deletions held back", late: "late" }[t.ailment] ?? t.ailment, shape: "triangle", tone: "warn" };
+  if (t.state === "failing") return { word: "nothing arrives", shape: "triangle", tone: "warn" };
+  if (t.synced_at === null) return { word: "never complete", shape: "cross", tone: "bad" };
+  if (t.state === "resting") return { word: "not followed now", shape: "pause", tone: "quiet" };
+  if (t.state === "current") return { word: "as its source", shape: "check", tone: "good" };
+  return { word: t.state, shape: "turning", tone: "working" };
+}
+
 export const standingIn = (snapshot) => snapshot.servers.filter((s) => s.role !== "standing by");
 
 // serves says who serves a server's users now.
@@ -119,7 +139,7 @@ export const number = (n) => n.toLocaleString("en").replaceAll(",", "\u202f");
 
 // operationWord is what an operation is called.
 export function operationWord(kind) {
-  return { takeover: "takeover", release: "release", "replicate-from-live": "replication from live", "replicate-to-live": "replication to live", rollback: "rollback", drill: "drill" }[kind] ?? kind;
+  return { takeover: "takeover", release: "release", "replicate-from-live": "replication from live", "replicate-to-live": "replication to live", rollback: "rollback", failback: "failback", drill: "drill" }[kind] ?? kind;
 }
 
-export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+export const plural = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
