@@ -6,12 +6,24 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 
-.PHONY: all build demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-db bench-files soak soak-files chaos clean
+.PHONY: all build install packages test-packages demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-db bench-files soak soak-files chaos clean
 
 all: build
 
 build: ## bin/failoverd
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/failoverd ./cmd/failoverd
+
+install: ## lay out what the packages install, below DESTDIR, after make build
+	scripts/stage "$(DESTDIR)/" bin/failoverd
+	test -e "$(DESTDIR)/etc/polkit-1/rules.d/50-failoverd.rules" || install -D -m 0644 packaging/50-failoverd.rules "$(DESTDIR)/etc/polkit-1/rules.d/50-failoverd.rules"
+	install -d "$(DESTDIR)/etc/failoverd/servers.d"
+	test -n "$(DESTDIR)" || systemd-sysusers failoverd.conf
+
+packages: ## the deb, the rpm and the list of what is in the program, in bin/packages
+	scripts/packages
+
+test-packages: deps packages ## installed, upgraded while standing in, removed and purged, in a Debian that runs; root, and minutes
+	scripts/test-packages
 
 demo: build ## a primary dies and its service goes on, in a world of network namespaces
 	./bin/failoverd lab
@@ -66,4 +78,4 @@ chaos: ## random faults, orders and users in the lab, judged by the six promises
 	go test ./internal/chaos -run '^TestChaos$$' -v -count 1 -timeout 0 -chaos $(CHAOS) -seed $(SEED)
 
 clean:
-	rm -rf bin tools/openapi/node_modules
+	rm -rf bin tools/openapi/node_modules tools/mibs/node_modules

@@ -173,8 +173,11 @@ func TestAlarmsAreCleared(t *testing.T) {
 		}
 	}
 	for _, pair := range [][2]string{
-		{"server.path_down", "server.path_up"}, {"server.probe_failed", "server.probe_ok"}, {"drill.failed", "drill.passed"},
-		{"server.not_ready", "server.ready"}, {"standby.isolated", "standby.connected"},
+		{"server.path_down", "server.path_up"},
+		{"server.probe_failed", "server.probe_ok"},
+		{"drill.failed", "drill.passed"},
+		{"server.not_ready", "server.ready"},
+		{"standby.isolated", "standby.connected"},
 	} {
 		a, b := told(pair[0], "warning", "").Notification, told(pair[1], "info", "").Notification
 		if a.Alarm != b.Alarm || a.Clears || !b.Clears {

@@ -162,8 +162,16 @@ func syslogMessage(facility int, n Notification) string {
 	fmt.Fprintf(&b, "<%d>1 %s %s failoverd - %s [failoverd@32473", facility*8+level, n.Time.Format("2006-01-02T15:04:05.000Z07:00"),
 		header(n.Standby, 255), header(n.Kind, 32))
 	for _, p := range [...][2]string{
-		{"id", n.ID}, {"event", strconv.FormatInt(n.Event, 10)}, {"severity", n.Severity}, {"state", n.State}, {"server", n.Server},
-		{"incident", n.Incident}, {"alarm", n.Alarm}, {"clears", strconv.FormatBool(n.Clears)}, {"actor", n.Actor}, {"reason", clipped(n.Reason, 500)},
+		{"id", n.ID},
+		{"event", strconv.FormatInt(n.Event, 10)},
+		{"severity", n.Severity},
+		{"state", n.State},
+		{"server", n.Server},
+		{"incident", n.Incident},
+		{"alarm", n.Alarm},
+		{"clears", strconv.FormatBool(n.Clears)},
+		{"actor", n.Actor},
+		{"reason", clipped(n.Reason, 500)},
 		{"runbook_url", n.RunbookURL},
 	} {
 		if p[1] != "" {

@@ -64,6 +64,7 @@ A server is down right now?  failoverd status`,
 
 	add("daemon", p.serveCommand(), p.agentCommand(), p.labCommand(), p.versionCommand())
 	root.AddCommand(p.labServiceCommand())
+	root.AddCommand(p.manualCommand())
 	root.AddCommand(exitCodesTopic())
 	root.SetHelpCommandGroupID("daemon")
 	root.SetCompletionCommandGroupID("daemon")
