@@ -67,6 +67,7 @@ type world struct {
 
 	engine *replicatetest.Engine // every database server
 	trees  *groves
+	hold   heldThere // what the agent of pbx remembers
 
 	recipients []string
 
@@ -255,7 +256,7 @@ func (w *world) deps() Deps {
 				return "it works", w.act(ctx, "check "+c.Name, func() {})
 			}}
 		},
-		Trees: w.trees, Application: distantOf(w),
+		Trees: w.trees, Application: distantOf(w), Herald: heraldOfWorld(w),
 		Next:       address.Announcements,
 		Recipients: func() []string { return w.recipients },
 		TestAlert: func(_ context.Context, to string) ([]string, string, error) {
