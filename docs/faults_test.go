@@ -81,6 +81,7 @@ func faults() []struct {
 			{what: "hangs while its ARP is alive", shown: []string{machine + "arp-holds", "standby TestAPrimaryThatAnswersARPIsNotTakenOver"}},
 			{what: "reboots within the threshold", shown: []string{machine + "answered-before-the-threshold"}},
 			{what: "comes and goes", shown: []string{machine + "unstable", machine + "unstable-after-a-reboot", machine + "arp-answered-again"}},
+			{what: "boots while the standby stands in", shown: []string{lab + "TestAReturningPrimaryStaysDown", "replicate/agent TestTheStandbySaysThatItStandsIn", "standby TestThePrimaryIsHeld"}},
 			{what: "returns with its address while the standby takes over, or stands in, and says nothing", shown: []string{lab + "TestReturningPrimary", machine + "answers-during-takeover", machine + "claims-defend"}},
 			{what: "two fail, and there is one slot", shown: []string{lab + "TestTwoFailOneSlot", machine + "two-fail-one-slot"}},
 		}},

@@ -49,6 +49,8 @@ type Deps struct {
 	Trees    Trees
 	// Application is the application of a primary as its agent starts it; nil where nothing is configured that needs an agent.
 	Application func(config.Server) takeover.Application
+	// Herald is how a server's agent is told whether the standby stands in; nil where none is configured. It may be nil itself.
+	Herald func(config.Server) Herald
 
 	// Next is the schedule of announcements: how long to wait for the next one.
 	Next func(since time.Duration) time.Duration

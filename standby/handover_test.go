@@ -287,6 +287,11 @@ func TestHandoverCancelled(t *testing.T) {
 					t.Errorf("cancelled: %v", err)
 				}
 				w.pass(10 * time.Second)
+				if test.late { // what is written in the copies from now on is the stand-in's
+					_, err := w.s.Resume(context.Background(), "pbx", by("seen")) // a turn that is about pbx
+					w.must(err)
+					w.follows("the stand-in is begun")
+				}
 				if got := w.touched(); !slices.Equal(got, test.acts) {
 					t.Errorf("done: %v, want %v", got, test.acts)
 				}

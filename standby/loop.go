@@ -42,6 +42,9 @@ func (s *Standby) Run(ctx context.Context) error {
 	start("snapshots", s.viewer.run)
 	start("log", s.scribe.run)
 	start("links", s.watchLinks)
+	if s.deps.Herald != nil {
+		start("herald", s.herald)
+	}
 
 	err := s.loop(ctx, failed)
 	s.stopping = true

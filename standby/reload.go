@@ -174,7 +174,7 @@ func (t *turn) restore() {
 	t.fails = append(t.fails, func(error) {
 		s.config, s.servers, s.order, s.absent, s.reload = was, servers, order, absent, loaded
 		for v, f := range former {
-			v.config, v.policy, v.link, v.standIn, v.fence, v.catalogs = f.config, f.policy, f.link, f.standIn, f.fence, f.catalogs
+			v.config, v.policy, v.link, v.standIn, v.fence, v.catalogs, v.herald = f.config, f.policy, f.link, f.standIn, f.fence, f.catalogs, f.herald
 			v.trees = f.trees
 		}
 		s.index()

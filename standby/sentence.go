@@ -115,7 +115,7 @@ func (v *sight) actions() []status.Action {
 	add("stop", when(f.Mode == monitor.Stopped, "it is stopped already"), when(f.Role != monitor.StandingBy, "release it first"), busy)
 	add("failover", when(f.Role == monitor.StandingIn && f.Incomplete == "", "the standby stands in already"), busy)
 	add(status.Handover, when(f.Role != monitor.StandingBy, "the standby is "+f.Role.String()), busy, when(v.replication != "", v.replication+" is running or waits"),
-		when(v.drill != "", v.drill+" is running"), when(f.Mode != monitor.Active, "it is not watched"), when(f.Health != monitor.OK, "it does not answer as it should"),
+		when(v.drill != "", v.drill+" is running"), when(f.Mode != monitor.Active, "it is not watched"), when(f.Health != monitor.OK || f.LastAnswer.IsZero(), "it does not answer as it should"),
 		when(f.Diverged, "the standby's data is newer (diverged)"))
 	copies := when(len(v.catalogs) == 0, "no database is configured")
 	if v.replication != "" {

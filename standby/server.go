@@ -23,6 +23,7 @@ type server struct {
 
 	standIn takeover.StandIn
 	fence   *takeover.Fence
+	herald  Herald // to the agent, nil without one
 
 	catalogs    []replicate.Catalog
 	copies      map[string]replicate.Copy   // what is remembered, by catalog; never changed, only replaced

@@ -192,11 +192,11 @@ func TestSentences(t *testing.T) {
 		next    string
 		allowed []string
 	}{
-		"well": {func(*sight) {}, "the primary serves", "", []string{"suspend", "resume", "stop", "failover"}},
+		"well": {func(*sight) {}, "the primary serves", "", []string{"suspend", "resume", "stop", "failover", status.Handover}},
 		"never copied": {func(v *sight) {
 			v.catalogs = []replicate.Catalog{{Name: "calls"}, {Name: "users"}}
 			v.copies = map[string]replicate.Copy{"users": {Last: &replicate.Complete{}}}
-		}, "the primary serves; there is no copy of calls yet", "failoverd replicate from-live pbx", []string{"suspend", "resume", "stop", "failover", status.FromLive, status.ToLive}},
+		}, "the primary serves; there is no copy of calls yet", "failoverd replicate from-live pbx", []string{"suspend", "resume", "stop", "failover", status.Handover, status.FromLive, status.ToLive}},
 		"new":     {func(v *sight) { v.facts.LastAnswer = time.Time{} }, "not asked yet", "", []string{"suspend", "resume", "stop", "failover"}},
 		"suspect": {func(v *sight) { v.facts.Health, v.facts.Misses = monitor.Suspect, 3 }, "3 of 15 pings missed", "failoverd show pbx", []string{"suspend", "resume", "stop", "failover"}},
 		"suspended": {func(v *sight) {

@@ -112,6 +112,7 @@ func (s *Standby) configure(v *server, c config.Server) {
 	v.config, v.policy = &c, policyOf(c)
 	v.standIn, v.fence, v.catalogs = s.deps.StandIn(c), s.deps.Fence(c), s.deps.Catalogs(c)
 	v.trees = treesOf(c, s.config.Standby.DataDir)
+	v.herald = s.heraldOf(c)
 }
 
 // index lists the servers, and notes whose every address is that is asked for by

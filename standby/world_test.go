@@ -68,6 +68,7 @@ type world struct {
 	files  *shelf
 	engine *replicatetest.Engine // every database server
 	trees  *groves
+	hold   heldThere // what the agent of pbx remembers
 
 	recipients []string
 
@@ -258,7 +259,7 @@ func (w *world) deps() Deps {
 				return "it works", w.act(ctx, "check "+c.Name, func() {})
 			}}
 		},
-		Trees: w.trees, Application: distantOf(w),
+		Trees: w.trees, Application: distantOf(w), Herald: heraldOfWorld(w),
 		Next:       address.Announcements,
 		Recipients: func() []string { return w.recipients },
 		TestAlert: func(_ context.Context, to string) ([]string, string, error) {

@@ -35,7 +35,7 @@ its configuration names and nothing else. It takes no orders from anybody else.`
 	cmd.Flags().StringVar(&file, "config", agentconfig.DefaultFile, "configuration `FILE`")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error (`LEVEL`)")
 	cmd.Flags().StringVar(&format, "log-format", "text", "text or json (`FORMAT`)")
-	cmd.AddCommand(p.agentPairCommand(), p.agentConfigCommand())
+	cmd.AddCommand(p.agentPairCommand(), p.agentConfigCommand(), p.agentGateCommand())
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
@@ -88,7 +88,8 @@ func (a agentService) run(ctx context.Context) (err error) {
 	}
 	services := trees.Services()
 	services[discoverService], services[backupsService], services[databasesService] = newDiscoverer(c), backups{c}, bases
-	services[agent.ServiceApplication] = applicationOf(c, a.log)
+	services[agent.ServiceApplication] = applicationOf(c, func() error { return agent.LiftHold(dir, time.Now().UTC()) }, a.log)
+	services[agent.ServiceHold] = agent.NewHolding(dir, bootID(), a.log)
 	server, err := agent.NewServer(agent.ServerConfig{
 		Data: dir, Identity: identity, Name: c.Name, Version: versionOf().Version, BootID: bootID(), Files: trees, Log: a.log,
 		Services: services,

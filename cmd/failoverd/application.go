@@ -11,21 +11,22 @@ import (
 	"failoverd/config"
 	"failoverd/replicate/agent"
 	"failoverd/replicate/agent/agentconfig"
+	"failoverd/standby"
 	"failoverd/takeover"
 	"failoverd/takeover/standin"
 )
 
 // applicationOf is the service by which the standby has the application of this host started.
-func applicationOf(c *agentconfig.Config, log *slog.Logger) agent.Service {
+func applicationOf(c *agentconfig.Config, lift func() error, log *slog.Logger) agent.Service {
 	a := c.Application
 	if a == nil {
-		return agent.NewApplication(nil, "", log)
+		return agent.NewApplication(nil, "", lift, log)
 	}
 	spec := standin.Spec{
 		What: "the application", Units: a.Units, Start: a.Start, Stop: a.Stop, Check: a.Check, Timeout: a.Timeout,
 		Dir: filepath.Join(c.DataDir, "application"), Environment: standin.Environment{Server: c.Name, Role: standin.Primary},
 	}
-	return agent.NewApplication(standin.New(spec, log), nameOf(a), log)
+	return agent.NewApplication(standin.New(spec, log), nameOf(a), lift, log)
 }
 
 // nameOf is an application, for people.
@@ -49,6 +50,18 @@ func (w *world) application(c config.Server) takeover.Application {
 		return nil
 	}
 	return primaryApplication{link: w.link, at: c.Agent.Address, server: c.Name}
+}
+
+// herald tells the agent of a server whether the standby stands in, nil where nothing is configured that needs its agent. An agent
+// that is not paired, or too old to know of it, holds nothing.
+func (w *world) herald(c config.Server) standby.Herald {
+	if !wantsAgent(c) {
+		return nil
+	}
+	return func(ctx context.Context, held bool, epoch uint64) (bool, error) {
+		h, err := w.link.client.Hold(ctx, c.Agent.Address, held, epoch)
+		return h.Held, err
+	}
 }
 
 // Running asks the agent how the application is.

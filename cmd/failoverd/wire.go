@@ -70,7 +70,7 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		Segment:  w.segment,
 		Verify:   w.verify,
 		StandIn:  w.standIn,
-		Catalogs: w.catalogs, Application: w.application,
+		Catalogs: w.catalogs, Application: w.application, Herald: w.herald,
 		Fence:     w.fence,
 		Rehearse:  w.rehearse,
 		Trees:     trees.NewSet(w.link, w.log.With("component", "files")),

@@ -38,13 +38,15 @@ type ApplicationState struct {
 type applications struct {
 	app  Application
 	what string
+	lift func() error  // before it is started
 	turn chan struct{} // one order at a time
 	log  *slog.Logger
 }
 
-// NewApplication serves an application, which people know as what; app is nil where there is none.
-func NewApplication(app Application, what string, log *slog.Logger) Service {
-	return &applications{app: app, what: tame(what, maxShown), turn: make(chan struct{}, 1), log: log}
+// NewApplication serves an application, which people know as what; app is nil where there is none. lift forgets that the standby
+// stands in: when it has the application started, it does not.
+func NewApplication(app Application, what string, lift func() error, log *slog.Logger) Service {
+	return &applications{app: app, what: tame(what, maxShown), lift: lift, turn: make(chan struct{}, 1), log: log}
 }
 
 // Begin takes one order.
@@ -65,6 +67,12 @@ func (a *applications) Begin(_ context.Context, r Request) (func(context.Context
 
 // obey looks how the application is, and starts it if it does not run and is to, or stops it.
 func (a *applications) obey(ctx context.Context, order string) ApplicationState {
+	if order == OrderStart {
+		if err := a.lift(); err != nil {
+			a.log.Error("the hold could not be lifted", "err", err)
+			return ApplicationState{What: a.what, Error: tame("lift the hold: "+err.Error(), maxShown)}
+		}
+	}
 	if a.app == nil {
 		return ApplicationState{}
 	}

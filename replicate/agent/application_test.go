@@ -42,11 +42,14 @@ func (c *ct) Running(context.Context) (bool, string, error) {
 	return c.runs, map[bool]string{true: "active", false: "dead"}[c.runs], nil
 }
 
+// nothingHeld is a host on which nothing is held.
+func nothingHeld() error { return nil }
+
 // TestTheApplicationIsStarted: the standby asks whether it runs, and has it started; one that runs is left alone.
 func TestTheApplicationIsStarted(t *testing.T) {
 	app := &ct{}
 	b := newBed(t, func(c *ServerConfig) {
-		c.Services = map[string]Service{ServiceApplication: NewApplication(app, "ct.service", c.Log)}
+		c.Services = map[string]Service{ServiceApplication: NewApplication(app, "ct.service", nothingHeld, c.Log)}
 	})
 	if _, err := b.client.Application(t.Context(), b.at, OrderStart); err == nil || app.starts != 0 {
 		t.Errorf("without a pairing: %v, started %d times", err, app.starts)
@@ -86,7 +89,7 @@ func TestTheApplicationIsStarted(t *testing.T) {
 func TestTheApplicationIsStopped(t *testing.T) {
 	app := &ct{}
 	b := newBed(t, func(c *ServerConfig) {
-		c.Services = map[string]Service{ServiceApplication: NewApplication(app, "ct.service", c.Log)}
+		c.Services = map[string]Service{ServiceApplication: NewApplication(app, "ct.service", nothingHeld, c.Log)}
 	})
 	b.pair(b.client)
 	for _, test := range []struct {
@@ -116,7 +119,7 @@ func TestTheApplicationIsStopped(t *testing.T) {
 // TestNoApplication: an agent whose configuration names none starts none.
 func TestNoApplication(t *testing.T) {
 	b := newBed(t, func(c *ServerConfig) {
-		c.Services = map[string]Service{ServiceApplication: NewApplication(nil, "", slog.New(slog.DiscardHandler))}
+		c.Services = map[string]Service{ServiceApplication: NewApplication(nil, "", nothingHeld, slog.New(slog.DiscardHandler))}
 	})
 	b.pair(b.client)
 	for _, order := range []string{OrderLook, OrderStart} {
