@@ -328,10 +328,7 @@ func afterBoot(r *plan.Record, onward bool) {
 func (t *turn) cameHome(v *server, job *task, r plan.Record, was monitor.Role) {
 	h := job.home
 	if was == monitor.StandingIn { // there was no final stop
-		t.about(v, r, journal.Event{
-			Kind: "failback.failed", Severity: "warning", Reason: r.Error,
-			Message: fmt.Sprintf("%s could not be failed back: it stopped at %s; the stand-in goes on", v.config.Name, failedStep(r)),
-		}, true)
+		t.stayed(v, r, "the stand-in goes on")
 	}
 	if r.Ended != nil {
 		var stop time.Duration
@@ -352,6 +349,14 @@ func (t *turn) cameHome(v *server, job *task, r plan.Record, was monitor.Role) {
 		}
 	}
 	t.brought(v, h.trees, r)
+}
+
+// stayed says that a failback ended before its final stop, and who serves now.
+func (t *turn) stayed(v *server, r plan.Record, who string) {
+	t.about(v, r, journal.Event{
+		Kind: "failback.failed", Severity: "warning", Reason: r.Error,
+		Message: fmt.Sprintf("%s could not be failed back: it stopped at %s; %s", v.config.Name, failedStep(r), who),
+	}, true)
 }
 
 // finalStop is how long nobody served: until the primary could, and until its application was started, zero if it was not.

@@ -392,6 +392,9 @@ func TestYieldingEndsAFailback(t *testing.T) {
 		if s := w.of("pbx"); r.State.Open() || s.Role != "standing by" || !s.Diverged || w.running["pbx"] {
 			t.Errorf("%s %s; %s, diverged %v", r.State, r.Error, s.Role, s.Diverged)
 		}
+		if n := w.happened("failback.failed"); n != 1 {
+			t.Errorf("said %d times that it could not be failed back: %v", n, w.events("pbx"))
+		}
 	})
 }
 

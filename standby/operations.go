@@ -207,6 +207,7 @@ func (t *turn) ended(v *server, job *task, p plan.Plan, r plan.Record, steps []j
 		if (job.home != nil || job.away != nil) && !errors.Is(err, plan.ErrInterrupted) {
 			t.record(r) // it was superseded before it had stopped anything
 			t.batch.Events = append(t.batch.Events, steps...)
+			t.stayed(v, r, "another host has its address, and the standby gives way")
 			t.after(func() { t.s.operations.put(r) })
 		}
 		return

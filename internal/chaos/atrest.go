@@ -190,7 +190,7 @@ func takenOverOnce(h *History, complain complaint) {
 			return r.Server == o.Server && (r.Kind == releaseKind || r.Kind == status.Failback || r.Kind == takeoverKind && r.State == plan.Undone) && !r.Started.Before(before.Started) && r.Started.Before(o.Started)
 		})
 		// After a reboot of its host the standby takes up again what it held, if it is free.
-		again := h.happened(o.Server, "takeover.resumed", o.Started.Add(-margin), o.Started.Add(margin))
+		again := h.happened(o.Server, "takeover.resumed", o.Started.Add(-time.Second/2), o.Started.Add(time.Second/2))
 		if !gaveBack && !again && before.State == plan.Succeeded {
 			complain(o.Started, "%s is taken over although the standby stands in for it since %s", o.Server, h.ended(before).Format("15:04:05.000"))
 			continue

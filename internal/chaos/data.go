@@ -77,16 +77,20 @@ func writesKept(h *History, complain complaint) {
 	for _, places := range [][]string{{copyDB, primaryDB, keptDB}, {copyTree, ownTree}} {
 		there := map[int]bool{}
 		seen := map[string]bool{}
+		until := h.Ended                                // what was written after it was looked at for the last time is not known of
 		for _, c := range slices.Backward(h.Censuses) { // the last of each
 			if c.Readable && !seen[c.Place] && slices.Contains(places, c.Place) {
 				seen[c.Place] = true
+				if c.Place != keptDB && c.At.Before(until) {
+					until = c.At
+				}
 				for _, n := range c.Calls {
 					there[n] = true
 				}
 			}
 		}
 		for _, a := range h.Answers {
-			if len(seen) > 0 && a.Call != 0 && !there[a.Call] {
+			if len(seen) > 0 && a.Call != 0 && a.At.Before(until) && !there[a.Call] {
 				complain(h.Ended, "call %d, which %s had written at %s, is neither in %v", a.Call, a.By, a.At.Format("15:04:05.000"), slices.Sorted(maps.Keys(seen)))
 				return
 			}

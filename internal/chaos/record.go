@@ -36,6 +36,8 @@ type recorder struct {
 	all    sync.WaitGroup
 	wires  map[string]*lab.Capture
 
+	counting sync.Mutex // held while a census is taken, so that they come in order
+
 	mu     sync.Mutex
 	h      History
 	events map[int64]journal.Event // all that were ever in the history
@@ -166,6 +168,8 @@ func (r *recorder) holders(c *company) {
 
 // census looks at what lies on the disks.
 func (r *recorder) census(c *company) {
+	r.counting.Lock()
+	defer r.counting.Unlock()
 	either := func(name string) string {
 		if _, err := os.Stat(c.path("mnt-pbx")); err != nil {
 			return filepath.Join(c.path("mnt-pbx.gone"), name)

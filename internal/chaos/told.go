@@ -142,7 +142,8 @@ func alertsArrived(h *History, complain complaint) {
 // mailed says whether an event of a protected kind is always mailed. Good news is mailed to those who were told of the
 // bad; and a takeover that failoverd has decided on begins with the mail that says that the server is down.
 func mailed(e journal.Event) bool {
-	return e.Severity == journal.Critical && e.Kind != "takeover.started"
+	byOrder := e.Kind == "decision.refused" && e.Actor.Kind == "user" // who ordered it has the answer
+	return e.Severity != journal.Info && e.Kind != "takeover.started" && !byOrder
 }
 
 // eventOf is the number of the event in the identifier of a mail: INCIDENT.EVENT.TIME.….
