@@ -118,6 +118,8 @@ func titleOf(code string, httpStatus int) string {
 		return "Too many event streams"
 	case NameTaken:
 		return "The name is taken"
+	case status.HostOnly:
+		return "Only to be done on the standby itself"
 	case StateChanged:
 		return "The state has changed"
 	case Invalid:
@@ -151,6 +153,8 @@ func refused(err error, changing bool) *Problem {
 		p.Status = http.StatusUnprocessableEntity
 	case status.StateChanged:
 		p.Status = http.StatusPreconditionFailed
+	case status.HostOnly:
+		p.Status = http.StatusForbidden
 	case status.JournalUnwritable:
 		p.Status = http.StatusServiceUnavailable
 	}

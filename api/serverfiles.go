@@ -61,7 +61,7 @@ func lookedAt(ifMatch string) (string, error) {
 func (s *Server) serverFileRoutes(h huma.API) {
 	const how = " It is checked whole, with all other files, before anything is written; it is written whole; and it is in force when the answer comes. " +
 		"With `dry_run=true` it is checked, what it names is asked once, and nothing is changed. " +
-		"Commands that the standby would run, and passwords in clear text, are refused: only somebody on the standby itself writes those."
+		"What failoverd runs, reads and writes on its own host, and where it sends a password that it has, is only written by root on the standby (403 host-only); passwords in clear text are refused."
 	add(s, h, route{
 		method: http.MethodGet, path: "/servers/{name}/configuration", id: "get-server-configuration", tag: "configuration", role: Admin,
 		summary: "The file that says how a server is watched", errors: []int{503},

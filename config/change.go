@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,32 +42,4 @@ func HoldsPassword(name string, text []byte) bool {
 	r := &report{}
 	_, secrets, ok := serverFile(r, Source{Name: name, Data: text})
 	return !ok || slices.ContainsFunc(secrets, func(s secretSpot) bool { return s.value.kind == "text" })
-}
-
-// Commands are what this server's configuration has run on the standby: programs with their arguments, and scripts in its
-// databases. Each is named by its key.
-func (s Server) Commands() map[string][]string {
-	all := map[string][]string{}
-	add := func(key string, argv []string) {
-		if len(argv) > 0 {
-			all[key] = argv
-		}
-	}
-	for _, p := range s.Probes {
-		add(fmt.Sprintf("probes[%s].command", p.Name), p.Command)
-	}
-	add("takeover.start.command", s.Takeover.Start.Command)
-	add("takeover.start.stop", s.Takeover.Start.Stop)
-	add("takeover.start.check", s.Takeover.Start.Check)
-	if f := s.Takeover.Fence; f != nil {
-		add("takeover.fence.command", f.Command)
-	}
-	if r := s.Takeover.Ready; r != nil {
-		add("takeover.ready.command", r.Command)
-	}
-	add("drill.check", s.Drill.Check)
-	for _, d := range s.Databases {
-		add(fmt.Sprintf("databases[%s].fixups", d.Name), d.Fixups)
-	}
-	return all
 }

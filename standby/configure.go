@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -171,10 +170,10 @@ func (s *Standby) mayBecome(next *config.Config, c status.ServerChange, o status
 			return &status.Refusal{Code: status.WrongState, Detail: "other files of the configuration have changed and were not read yet: " + key, Try: "failoverd reload"}
 		}
 	}
-	if key := foreignCommand(s.config, next, c.Server); key != "" && o.By.Via != "socket" {
+	if keys := s.foreign(next, c.Server); len(keys) > 0 && o.By.Via != "socket" {
 		return &status.Refusal{
-			Code:   status.NotAvailable,
-			Detail: fmt.Sprintf("%s would be run on the standby: only somebody on the standby itself may write that", key),
+			Code:   status.HostOnly,
+			Detail: "only root on the standby writes what failoverd runs, reads and writes there, and where it sends passwords: " + strings.Join(keys, ", "),
 			Try:    "failoverd edit " + c.Server + ", on the standby",
 		}
 	}
@@ -189,23 +188,17 @@ func (s *Standby) mayBecome(next *config.Config, c status.ServerChange, o status
 	return nil
 }
 
-// foreignCommand is the key of a command that the server has in next and has not now; empty if there is none.
-func foreignCommand(now, next *config.Config, server string) string {
-	of := func(c *config.Config) map[string][]string {
-		for _, v := range c.Servers {
-			if v.Name == server {
-				return v.Commands()
-			}
-		}
+// foreign are the keys of the server in next that only somebody on the standby may write, and that differ from now.
+func (s *Standby) foreign(next *config.Config, server string) []string {
+	i := slices.IndexFunc(next.Servers, func(c config.Server) bool { return c.Name == server })
+	if i < 0 {
 		return nil
 	}
-	known, wanted := of(now), of(next)
-	for _, key := range slices.Sorted(maps.Keys(wanted)) {
-		if !slices.Equal(known[key], wanted[key]) {
-			return key
-		}
+	var now *config.Server
+	if v := s.servers[server]; v != nil {
+		now = v.config
 	}
-	return ""
+	return config.HostOnly(s.config.Standby.DataDir, now, next.Servers[i])
 }
 
 // writeServer writes a server's file, or takes it away.

@@ -143,7 +143,7 @@ func TestConfigureIsAllOrNothing(t *testing.T) {
 			other.Priority = 3
 			w.with(other, filed(primary("crm", crm)))
 		}, status.WrongState},
-		"a command over the network": {change("x"), func(w *world) { w.with(primary("pbx", pbx), commanding()) }, status.NotAvailable},
+		"a command over the network": {change("x"), func(w *world) { w.with(primary("pbx", pbx), commanding()) }, status.HostOnly},
 		"the disk is full":           {change("x"), func(w *world) { w.files.fail = errors.New("disk full") }, "error: disk full"},
 		"the journal cannot be written": {change("x"), func(w *world) {
 			c := filed(primary("crm", crm))

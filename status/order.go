@@ -63,6 +63,7 @@ const (
 	InvalidConfig     = "invalid-configuration"
 	PairingFailed     = "pairing-failed"
 	AgentSilent       = "agent-silent"
+	HostOnly          = "host-only" // only root on the standby itself may order it
 	StateChanged      = "state-changed"
 	NameTaken         = "name-taken"
 )

@@ -54,9 +54,12 @@ func TestServersAreConfiguredByCommand(t *testing.T) {
 	c.cli(exitDone, "remove", "fax", "--dry-run")
 	contains(t, c.cli(exitDone, "remove", "fax", "--yes", "--reason", "sold"), "in force")
 	contains(t, c.cli(exitNotFound, "show", "fax"), "fax")
+	before, err := os.ReadFile(filepath.Join(dir, "fax.yaml.before"))
+	ok(t, err)
+	contains(t, string(before), "priority: 20")
 	left, err := os.ReadDir(dir)
 	ok(t, err)
-	if len(left) != 0 {
+	if len(left) != 1 {
 		t.Errorf("in servers.d: %v", left)
 	}
 }

@@ -62,10 +62,26 @@ func (f serverFiles) Write(server string, text []byte) error {
 	if info, err := root.Stat(server + ".yaml"); err == nil {
 		perm = info.Mode().Perm()
 	}
+	if err := f.keep(root, server, perm); err != nil {
+		return f.closed(err)
+	}
 	if err := atomicfile.Write(root, server+".yaml", text, perm); err != nil {
 		return f.closed(err)
 	}
 	return nil
+}
+
+// keep has what a server's file holds now lie beside it as NAME.yaml.before: what was changed or removed by mistake is had
+// back from there.
+func (f serverFiles) keep(root *os.Root, server string, perm fs.FileMode) error {
+	text, err := f.Read(server)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(root, server+".yaml.before", text, perm)
 }
 
 // Remove takes a server's file away, also after a crash of the host.
@@ -75,6 +91,9 @@ func (f serverFiles) Remove(server string) error {
 		return f.closed(err)
 	}
 	defer root.Close()
+	if err := f.keep(root, server, 0o640); err != nil {
+		return f.closed(err)
+	}
 	if err := root.Remove(server + ".yaml"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return f.closed(err)
 	}
