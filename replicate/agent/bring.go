@@ -91,7 +91,12 @@ func (t *tree) bring(ctx context.Context, stream io.ReadWriteCloser, rules *file
 		return stream.Close()
 	}
 	defer t.give()
-	sink, err := t.openSink(rules, epoch)
+	tail, err := files.ReadTail(t.stateOf(), epoch)
+	if err != nil {
+		return errors.Join(err, stream.Close())
+	}
+	defer func() { err = errors.Join(err, tail.Close()) }()
+	sink, err := t.openSink(rules, tail, epoch)
 	if err != nil {
 		return errors.Join(err, stream.Close())
 	}
@@ -135,11 +140,7 @@ func (t *tree) part(trouble error) {
 
 // openSink opens the tree as a copy of the standby's. Nothing that was known of an earlier time counts: everything is
 // compared. The brake is off, because somebody has said that the standby's files are the ones to go by.
-func (t *tree) openSink(rules *files.Rules, epoch uint64) (*files.Sink, error) {
-	tail, err := files.ReadTail(t.stateOf())
-	if err != nil {
-		return nil, err
-	}
+func (t *tree) openSink(rules *files.Rules, tail *files.Tail, epoch uint64) (*files.Sink, error) {
 	if err := files.Afresh(t.grant.Directory); err != nil {
 		return nil, err
 	}

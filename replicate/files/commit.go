@@ -102,6 +102,11 @@ func (r *receiver) carry(changes []change) error {
 	if err := g.finish(!r.listing); err != nil {
 		return fmt.Errorf("make the copy durable: %w", err)
 	}
+	if g.tail != nil {
+		if err := g.tail.brought.flush(); err != nil {
+			return fmt.Errorf("write down which files were brought back: %w", err)
+		}
+	}
 	r.state.files = uint64(max(0, int64(r.state.files)+g.files))
 	return r.measure()
 }

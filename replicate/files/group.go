@@ -204,6 +204,11 @@ func (g *group) put(c *change) outcome {
 	}
 	out := failed(g.place(c.staged, fd, name, taken))
 	out.plain = c.staged.problem
+	if g.tail != nil && out.err == nil && out.refused == "" {
+		if s, err := statOf(fd, name, p); err == nil {
+			g.tail.brought.add(p, s)
+		}
+	}
 	return out
 }
 

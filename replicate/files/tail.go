@@ -10,39 +10,57 @@ import (
 // Tail tells what a host has in its tree that the other side never had: what changed after the last change that the
 // other side has confirmed. Its source has written it down. It matters when the roles are exchanged.
 type Tail struct {
-	index *index // nil if nothing is known
+	index   *index // nil if nothing is known
+	brought *brought
 }
 
 // knownFile is a copy of the index that stays while the source runs, so that something is known after a crash.
 const knownFile = "known"
 
-// ReadTail reads what a source has left in its state directory. Where it has left nothing, everything is of the tail.
-func ReadTail(stateDir string) (*Tail, error) {
+// ReadTail reads what a source has left in its state directory, for files that come back under a takeover epoch. Where it
+// has left nothing, everything is of the tail but what came back under that epoch. Close it after the sink that has it.
+func ReadTail(stateDir string, epoch uint64) (*Tail, error) {
 	root, err := os.OpenRoot(stateDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Tail{}, nil
+		return &Tail{brought: &brought{seen: map[uint64]struct{}{}}}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what a source has left: %w", err)
 	}
 	defer func() { _ = root.Close() }()
+	t := &Tail{}
+	if t.brought, err = readBrought(root, epoch); err != nil {
+		return nil, err
+	}
 	for _, name := range []string{indexFile, knownFile} {
 		b, err := root.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read what a source has left: %w", err)
+			return nil, errors.Join(fmt.Errorf("read what a source has left: %w", err), t.Close())
 		}
 		if x, err := decodeIndex(b); err == nil && x.confirmed > 0 {
-			return &Tail{index: x}, nil
+			t.index = x
+			break
 		}
 	}
-	return &Tail{}, nil
+	return t, nil
+}
+
+// Close writes down which files were brought back.
+func (t *Tail) Close() error {
+	if err := t.brought.close(); err != nil {
+		return fmt.Errorf("write down which files were brought back: %w", err)
+	}
+	return nil
 }
 
 // reason says why what is at a path is of the tail; empty if the other side has had it.
 func (t *Tail) reason(p string, s stat) string {
+	if t.brought.has(p, s) {
+		return ""
+	}
 	if t.index == nil {
 		return "nothing is known of what the other side has had"
 	}
