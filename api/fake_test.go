@@ -259,6 +259,14 @@ func (f *fakeStandby) ServerConfiguration(ctx context.Context, server string) (s
 	return status.ServerConfiguration{Server: server, File: "/etc/failoverd/servers.d/" + server + ".yaml", Text: "address: 10.0.0.1\n", Editable: true, Revision: aRevision}, err
 }
 
+func (f *fakeStandby) Test(ctx context.Context, server string, o status.Order) ([]status.Trial, error) {
+	if err := f.take(ctx, "test", server, "", o); err != nil {
+		return nil, err
+	}
+	_, err := f.find(server)
+	return []status.Trial{{Name: "ping 10.0.0.1", OK: true, Detail: "answered in 400µs"}}, err
+}
+
 func (f *fakeStandby) Configure(ctx context.Context, c status.ServerChange, o status.Order) (status.Configured, error) {
 	out := status.Configured{Server: c.Server, Valid: true, Saved: !c.DryRun, Revision: aRevision, Problems: []status.ConfigProblem{}, Changed: []string{}, Notices: []string{}, Trials: []status.Trial{}}
 	if !c.New && c.Revision != aRevision {

@@ -191,6 +191,11 @@ func (c *Client) Reload(ctx context.Context, reason string) (status.Reloaded, er
 	return post[status.Reloaded](ctx, c, Base+"/reload", nil, Remark{Reason: reason})
 }
 
+// Test has whatever a server's configuration names asked once. It may take as long as the slowest does: give ctx two minutes.
+func (c *Client) Test(ctx context.Context, name, reason string) (TestResult, error) {
+	return post[TestResult](ctx, c.patient(), serverPath(name)+"/test", nil, Remark{Reason: reason})
+}
+
 // TestAlert has a real alert sent and returns the dialogue with each recipient's
 // mail server. It may take as long as that server does: give ctx two minutes.
 func (c *Client) TestAlert(ctx context.Context, reason string) ([]status.TestMail, error) {

@@ -51,6 +51,7 @@ var allRoutes = []struct {
 	{"GET", "/api/v1/incidents", Viewer, false, "", 200},
 	{"GET", "/api/v1/incidents/{id}", Viewer, false, "", 200},
 	{"POST", "/api/v1/incidents/{id}/acknowledge", Operator, false, `{"reason":"x"}`, 200},
+	{"POST", "/api/v1/servers/{name}/test", Operator, false, `{"reason":"x"}`, 200},
 	{"POST", "/api/v1/test-alert", Operator, true, "", 200},
 	{"GET", "/api/v1/config/notices", Viewer, true, "", 200},
 	{"POST", "/api/v1/reload", Admin, true, "", 200},

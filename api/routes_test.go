@@ -113,6 +113,10 @@ func TestOrdersReachTheStandby(t *testing.T) {
 			r, err := c.Reload(ctx, "new mail server")
 			return firstError(err, wantEqual(strings.Join(r.Changed, " "), "alerts.email"), wantEqual(r.Uncopied[0].Next, "failoverd replicate from-live CRM"))
 		}, given{What: "reload", Target: "", Kind: "", Order: status.Order{By: by, Reason: "new mail server"}}},
+		{"test", func(ctx context.Context, c *Client) error {
+			r, err := c.Test(ctx, "PBX", "new cable")
+			return firstError(err, wantEqual(r.Trials[0].Name, "ping 10.0.0.1"))
+		}, given{What: "test", Target: "PBX", Kind: "", Order: status.Order{By: by, Reason: "new cable"}}},
 		{"test alert", func(ctx context.Context, c *Client) error {
 			m, err := c.TestAlert(ctx, "")
 			return firstError(err, wantEqual(m[0].Transcript[0], "250 OK"))

@@ -23,6 +23,11 @@ type ServerText struct {
 	Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history"`
 }
 
+// TestResult is what came of testing a server's connections.
+type TestResult struct {
+	Trials []status.Trial `json:"trials" nullable:"false" doc:"What was asked, and what came of it"`
+}
+
 // configurationDocument is a server's file with its ETag.
 type configurationDocument struct {
 	ETag string `header:"ETag" doc:"Of the text; give it as If-Match"`
@@ -113,6 +118,23 @@ func (s *Server) serverFileRoutes(h huma.API) {
 			}
 			c, err := s.standby.Configure(ctx, status.ServerChange{Server: in.Name, Text: []byte(in.Body.Text), Revision: seen, DryRun: in.DryRun}, o)
 			return cameOf(c, false), err
+		})
+	add(s, h, route{
+		method: http.MethodPost, path: "/servers/{name}/test", id: "test-server", tag: "orders", role: Operator, changes: true, slow: true,
+		errors: []int{503}, summary: "Test the connections of a server",
+		detail: "Its addresses, probes and agent, both ends of its databases, and the directories of its files are asked once. Nothing is changed.",
+	},
+		func(ctx context.Context, in *struct {
+			Name string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
+			Body *Remark
+		},
+		) (*document[TestResult], error) {
+			o, err := order(ctx, orZero(in.Body).Reason, nil, nil)
+			if err != nil {
+				return nil, err
+			}
+			trials, err := s.standby.Test(ctx, in.Name, o)
+			return &document[TestResult]{TestResult{orEmpty(trials)}}, err
 		})
 	add(s, h, route{
 		method: http.MethodDelete, path: "/servers/{name}", id: "remove-server", tag: "configuration", role: Admin, changes: true, wide: true,

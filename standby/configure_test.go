@@ -212,3 +212,23 @@ func TestConfigureIsAllOrNothing(t *testing.T) {
 func (w *world) tried(_ context.Context, c config.Server) []status.Trial {
 	return []status.Trial{{Name: "ping " + c.Address.String(), OK: true, Detail: "answered"}}
 }
+
+// What a server's configuration names is asked once, by whom is in the history, and nothing else happens.
+func TestTest(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, primary("pbx", pbx)).start()
+		w.pass(5 * time.Second)
+		w.done()
+		got, err := w.s.Test(t.Context(), "pbx", by("new cable"))
+		if err != nil || len(got) != 1 || got[0].Name != "ping "+pbx.String() {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		w.pass(time.Second)
+		if w.happened("server.tested") != 1 || len(w.done()) != 0 {
+			t.Errorf("in the history %d times; done: %v", w.happened("server.tested"), w.done())
+		}
+		if _, err := w.s.Test(t.Context(), "fax", by("")); code(err) != status.NotFound {
+			t.Errorf("of nobody: %v", err)
+		}
+	})
+}

@@ -43,7 +43,7 @@ type ConfigProblem struct {
 
 // Trial is one question that was put once, before anything depends on the answer.
 type Trial struct {
-	Name   string `json:"name" doc:"ping 192.168.11.1, probe web, agent, database CTSERVER, files vm"`
+	Name   string `json:"name" doc:"ping 192.168.11.1, probe web, agent, database CTSERVER, read files vm, write files vm"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail" doc:"What was found, or why not"`
 }

@@ -407,6 +407,12 @@ func (s *standby) Reload(context.Context, status.Order) (status.Reloaded, error)
 	return status.Reloaded{Changed: []string{}, NeedsRestart: []string{}, Notices: []string{}, Uncopied: []status.Uncopied{}}, nil
 }
 
+func (s *standby) Test(ctx context.Context, server string, _ status.Order) ([]status.Trial, error) {
+	return []status.Trial{
+		{Name: "ping 192.168.11.1", OK: true, Detail: "answered in 210µs"}, {Name: "agent 192.168.11.21:7443", Detail: "it does not answer"},
+	}, s.carried(ctx, "test", server)
+}
+
 func (s *standby) TestAlert(ctx context.Context, _ status.Order) ([]status.TestMail, error) {
 	return []status.TestMail{
 		{OK: true, Recipient: "ops@example.com", Transcript: []string{"220 mail.example.com ESMTP", "250 2.0.0 Ok: queued as 4F1"}},

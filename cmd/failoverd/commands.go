@@ -60,7 +60,7 @@ A server is down right now?  failoverd status`,
 		p.failoverCommand(), p.handoverCommand(), p.releaseCommand(), p.failbackCommand(), p.replicateCommand(), p.drillCommand(),
 		p.suspendCommand(), p.resumeCommand(), p.stopCommand(), p.ackCommand())
 	add("set",
-		p.addServerCommand(), p.editServerCommand(), p.removeServerCommand(), p.configCommand(), p.reloadCommand(), p.testAlertCommand(), p.selftestCommand(), p.discoverCommand(), p.pairCommand(), p.tokenCommand())
+		p.addServerCommand(), p.editServerCommand(), p.removeServerCommand(), p.configCommand(), p.reloadCommand(), p.testCommand(), p.testAlertCommand(), p.selftestCommand(), p.discoverCommand(), p.pairCommand(), p.tokenCommand())
 
 	add("daemon", p.serveCommand(), p.agentCommand(), p.labCommand(), p.versionCommand())
 	root.AddCommand(p.labServiceCommand())

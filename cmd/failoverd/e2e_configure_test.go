@@ -51,6 +51,11 @@ func TestServersAreConfiguredByCommand(t *testing.T) {
 		t.Errorf("after a crash: %+v", v)
 	}
 
+	contains(t, c.cli(exitDone, "test", "fax"), "ping", "ok", "answered in")
+	contains(t, c.cli(exitDone, "edit", "fax", write("fax3.yaml", first+"files: [{name: vm, source: {path: /no/such/directory}}]\n"), "--yes"), "in force")
+	contains(t, c.cli(exitFailed, "test", "fax"), "read files vm", "no such file", "write files vm", "free")
+	contains(t, c.cli(exitDone, "edit", "fax", write("fax2.yaml", first+"priority: 20\n"), "--yes"), "in force")
+
 	c.cli(exitDone, "remove", "fax", "--dry-run")
 	contains(t, c.cli(exitDone, "remove", "fax", "--yes", "--reason", "sold"), "in force")
 	contains(t, c.cli(exitNotFound, "show", "fax"), "fax")

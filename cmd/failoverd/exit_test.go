@@ -58,6 +58,7 @@ func TestExitCodes(t *testing.T) {
 		{1, "operation failed", ended(plan.Failed), "failover DEMOSERVER --yes"},
 		{1, "operation undone", ended(plan.Undone), "failover DEMOSERVER --yes"},
 		{1, "mail not accepted", badNight(), "test-alert"},
+		{1, "a connection does not work", badNight(), "test DEMOSERVER"},
 		{1, "fault in the daemon", problem(api.Internal, 500), "reload"},
 		{1, "configuration rejected", problem(status.InvalidConfig, 422), "reload"},
 		{1, "journal", problem(status.JournalUnwritable, 503), "failover DEMOSERVER --yes"},

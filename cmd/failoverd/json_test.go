@@ -39,7 +39,7 @@ func TestJSONKeys(t *testing.T) {
 		"status", "check", "show DEMOSERVER", "explain DEMOSERVER", "events", "audit", "operations", "operation watch op-1", "operation cancel op-1",
 		"failover DEMOSERVER --dry-run", "failover DEMOSERVER --yes", "failover DEMOSERVER --yes --no-wait", "release DEMOSERVER --yes",
 		"replicate from-live DEMOSERVER --yes --no-wait", "replicate to-live DEMOSERVER --dry-run",
-		"suspend DEMOSERVER --reason x", "resume DEMOSERVER", "stop DEMOSERVER", "test-alert", "incidents", "ack inc-1", "reload",
+		"suspend DEMOSERVER --reason x", "resume DEMOSERVER", "stop DEMOSERVER", "test DEMOSERVER", "test-alert", "incidents", "ack inc-1", "reload",
 		"add FAX testdata/fax.yaml --dry-run", "add FAX testdata/fax.yaml --yes", "edit DEMOSERVER --show", "edit DEMOSERVER testdata/fax.yaml --yes", "remove DEMOSERVER --dry-run",
 		"agents", "discover 192.168.11.1", "agent config check testdata/agent.yaml", "agent config check testdata/agent-bad.yaml", "token list", "token create grafana --role viewer", "token revoke grafana", "version",
 		"config check --elsewhere testdata/good.yaml", "config check testdata/bad.yaml",

@@ -117,6 +117,7 @@ func TestScreens(t *testing.T) {
 		{"suspend", "suspend VM2 --reason patches --for 2h"},
 		{"resume", "resume VM2"},
 		{"stop", "stop VM2"},
+		{"test", "test DEMOSERVER"},
 		{"test-alert", "test-alert"},
 		{"incidents", "incidents"},
 		{"incidents-all", "incidents --all"},

@@ -259,15 +259,20 @@ func (p *program) writeConfigured(w io.Writer, c status.Configured) {
 	for _, n := range c.Notices {
 		line(w, "Notice: %s", n)
 	}
+	writeTrials(w, palette(false), c.Trials)
+}
+
+// writeTrials prints what was asked once, and what came of it.
+func writeTrials(w io.Writer, colours palette, list []status.Trial) {
 	t := table{}
-	for _, v := range c.Trials {
+	for _, v := range list {
 		result := cell{"ok", green}
 		if !v.OK {
 			result = cell{"FAILED", yellow}
 		}
 		t.add(cell{text: v.Name}, result, cell{text: v.Detail})
 	}
-	t.write(w, palette(false))
+	t.write(w, colours)
 }
 
 // confirmChange asks. It returns nil only for a yes.

@@ -84,6 +84,10 @@ func quietDay() *fakeDaemon {
 			ID: "tok_1", Name: "grafana", Role: "viewer", Servers: []string{}, Prefix: "fvt_abcd", State: "valid",
 			Created: at(8, 0, 0), Expires: ptr(at(8, 0, 0).AddDate(0, 0, 90)), LastUsed: ptr(at(12, 0, 0)), LastFrom: "192.168.11.30",
 		}},
+		trials: []status.Trial{
+			{Name: "ping 192.168.11.1", OK: true, Detail: "answered in 210µs"},
+			{Name: "database CTSERVER", OK: true, Detail: "PostgreSQL 15.18 with 1.2 GiB, to PostgreSQL 15.18"},
+		},
 		mails:    []status.TestMail{{OK: true, Recipient: "support@example.com", Transcript: []string{"> EHLO standby-1", "< 250 ok"}}},
 		reloaded: status.Reloaded{Changed: []string{}, NeedsRestart: []string{}, Notices: []string{}},
 	}
@@ -157,6 +161,10 @@ func badNight() *fakeDaemon {
 	d.preview.Steps[0].Blocked, d.preview.Steps[0].Value, d.preview.Steps[0].Limit = true, "52:54:00:aa:bb:cc answers for 192.168.11.1", "no answer"
 	d.preview.Steps[0].Accept = "address-in-use"
 	d.records = []plan.Record{takeoverIn(plan.Running), takeoverIn(plan.Undone), takeoverIn(plan.Succeeded)}
+	d.trials = []status.Trial{
+		{Name: "ping 192.168.11.1", Detail: "timeout"},
+		{Name: "database CTSERVER", Detail: "connect to 192.168.11.1:5432: no route to host"},
+	}
 	d.mails = []status.TestMail{{Recipient: "support@example.com", Transcript: []string{"> EHLO standby-1", "< 535 no"}, Error: "535 no", Likely: "the password is wrong"}}
 	d.reloaded = status.Reloaded{Changed: []string{"servers[CRM].priority"}, NeedsRestart: []string{"api.listen"}, Notices: []string{"files: not available in this version"}}
 	d.incidents = []status.Incident{

@@ -1,17 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"failoverd/config"
 	"failoverd/monitor/probe"
 	"failoverd/replicate"
+	"failoverd/replicate/agent/discovery"
 	"failoverd/replicate/database"
 	"failoverd/status"
 )
@@ -22,6 +30,7 @@ const trialTime = 30 * time.Second
 // try asks once, all at the same time, what a server's configuration names. Nothing is changed anywhere.
 func (w *world) try(ctx context.Context, c config.Server) []status.Trial {
 	var asked []func(context.Context) status.Trial
+	var several []func(context.Context) []status.Trial
 	for _, a := range c.Addresses {
 		asked = append(asked, func(ctx context.Context) status.Trial { return w.tryPing(ctx, c, a) })
 	}
@@ -41,17 +50,24 @@ func (w *world) try(ctx context.Context, c config.Server) []status.Trial {
 	for _, one := range w.catalogs(c) {
 		asked = append(asked, func(ctx context.Context) status.Trial { return tryDatabase(ctx, one) })
 	}
+	if slices.ContainsFunc(c.Files, func(f config.FileTree) bool { return f.Source.Agent != "" }) {
+		several = append(several, func(ctx context.Context) []status.Trial { return w.tryTrees(ctx, c) })
+	}
 	for _, f := range c.Files {
 		if f.Source.Path != "" {
 			asked = append(asked, func(context.Context) status.Trial {
 				list, err := os.ReadDir(f.Source.Path)
-				return trialOf("files "+f.Name, fmt.Sprintf("%s has %d entries", f.Source.Path, len(list)), err)
+				return trialOf("read files "+f.Name, fmt.Sprintf("%s has %d entries", f.Source.Path, len(list)), err)
 			})
 		}
+		asked = append(asked, func(context.Context) status.Trial { return tryCopy(f) })
 	}
-	answers := make([]status.Trial, len(asked))
+	for _, ask := range asked {
+		several = append(several, func(ctx context.Context) []status.Trial { return []status.Trial{ask(ctx)} })
+	}
+	answers := make([][]status.Trial, len(several))
 	var all sync.WaitGroup
-	for i, ask := range asked {
+	for i, ask := range several {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, trialTime)
 			defer cancel()
@@ -59,7 +75,60 @@ func (w *world) try(ctx context.Context, c config.Server) []status.Trial {
 		})
 	}
 	all.Wait()
-	return answers
+	list := slices.Concat(answers...)
+	slices.SortStableFunc(list, func(a, b status.Trial) int { return cmp.Compare(rankOf(a), rankOf(b)) })
+	return list
+}
+
+// rankOf orders answers as they would be asked by hand: is the host there, its agent, its data, and the copy's place.
+func rankOf(t status.Trial) int {
+	first, _, _ := strings.Cut(t.Name, " ")
+	return slices.Index([]string{"ping", "probe", "agent", "database", "read", "write"}, first)
+}
+
+// tryTrees asks the agent once what it hands out, and looks for the trees that are wanted of it.
+func (w *world) tryTrees(ctx context.Context, c config.Server) (list []status.Trial) {
+	found, err := w.link.Discover(ctx, c.Agent.Address)
+	for _, f := range c.Files {
+		if f.Source.Agent == "" {
+			continue
+		}
+		name := "read files " + f.Name
+		i := slices.IndexFunc(found.Trees, func(t discovery.Tree) bool { return t.Directory == f.Source.Agent })
+		switch {
+		case err != nil:
+			list = append(list, trialOf(name, "", err))
+		case i < 0:
+			list = append(list, trialOf(name, "", fmt.Errorf("the agent's configuration does not name %s: add it under trees there", f.Source.Agent)))
+		default:
+			list = append(list, trialOf(name, f.Source.Agent+": "+treeSize(found.Trees[i]), nil))
+		}
+	}
+	return list
+}
+
+// tryCopy finds out whether the copy of a tree could be written. It writes nothing.
+func tryCopy(f config.FileTree) status.Trial {
+	name := "write files " + f.Name
+	dir, missing := f.Directory, ""
+	for {
+		_, err := os.Stat(dir)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || dir == "/" {
+			return trialOf(name, "", err)
+		}
+		dir, missing = filepath.Dir(dir), ", which is to be made"
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return trialOf(name, "", fmt.Errorf("failoverd may not write in %s: %w", dir, err))
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(dir, &disk); err != nil {
+		return trialOf(name, "", fmt.Errorf("the disk of %s: %w", dir, err))
+	}
+	return trialOf(name, fmt.Sprintf("%s%s: %s free", f.Directory, missing, size(int64(disk.Bavail)*disk.Bsize)), nil)
 }
 
 // trialOf is the answer to one question.

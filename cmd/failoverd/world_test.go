@@ -44,6 +44,7 @@ type fakeDaemon struct {
 	records     []plan.Record      // what an operation is, one question after the other; the last one stays
 	asked       int                // questions about the operation so far
 	mails       []status.TestMail
+	trials      []status.Trial
 	incidents   []status.Incident
 	reloaded    status.Reloaded
 	file        status.ServerConfiguration
@@ -191,6 +192,7 @@ func (d *fakeDaemon) handler() http.Handler {
 		}
 		refuse(w, &api.Problem{Status: 404, Code: status.NotFound, Title: "Not Found", Detail: "there is no incident " + r.PathValue("id")})
 	})
+	post("/servers/{name}/test", func(*http.Request) (int, any) { return 200, api.TestResult{Trials: d.trials} })
 	post("/test-alert", func(*http.Request) (int, any) { return 200, api.TestAlertResult{Mails: d.mails} })
 	get("/tokens", func(*http.Request) any { return api.TokenList{Tokens: d.tokens} })
 	post("/tokens", func(*http.Request) (int, any) {

@@ -1,7 +1,8 @@
 // The orders: how each is asked about, what it does in one sentence, what is at risk, how it is given.
 import { html } from "./vendor/htm-preact.js";
 import { request, query, serverPath, operationPath } from "./api.js";
-import { when, since, span, bytes, plural, operationWord } from "./words.js";
+import { Mark } from "./shape.js";
+import { when, since, span, bytes, plural, result, operationWord } from "./words.js";
 
 const lengths = [["1800", "for 30 min"], ["7200", "for 2 h"], ["28800", "for 8 h"], ["", "until it is resumed"]];
 const lengthWord = (value) => lengths.find(([v]) => v === value)?.[1] ?? "";
@@ -219,6 +220,12 @@ export const orders = {
       effect: "Nobody is reminded of it any more, and it is not escalated, unless it gets worse. Whoever was told of it is told that you take care.", risks: [],
     }),
     send: ({ incident, given, patience }) => request("POST", `/incidents/${encodeURIComponent(incident.id)}/acknowledge`, { body: remark(given), patience }),
+  },
+  test: {
+    word: (name) => `Test ${name}`, reason: true,
+    about: ({ server }) => ({ question: `Test every connection of ${server.name}?`, effect: "Its addresses, probes and agent, both ends of its databases, and the directories of its files are asked once. Nothing is changed.", risks: [] }),
+    send: ({ name, given, patience }) => request("POST", `${serverPath(name)}/test`, { body: remark(given), patience }),
+    outcome: (body) => html`<ul class="checks">${body.trials.map((t) => html`<li><${Mark} as=${result(t.ok ? "ok" : "warning")}><b>${t.name}</b><//> ${t.detail}</li>`)}</ul>`,
   },
   "test-alert": {
     word: () => "Send a test alert", reason: true,

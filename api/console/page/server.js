@@ -3,7 +3,7 @@ import { html } from "./vendor/htm-preact.js";
 import { state } from "./store.js";
 import { get, query, serverPath } from "./api.js";
 import { Mark } from "./shape.js";
-import { Actions } from "./actions.js";
+import { Actions, Ask, mayNot } from "./actions.js";
 import { Chart } from "./chart.js";
 import { Beats } from "./list.js";
 import { Files } from "./files.js";
@@ -29,7 +29,7 @@ function Overview({ s }) {
   return html`<${Standing} s=${s} />
     <${Actions} server=${s} />
     <div class="halves">
-      <div><${Readiness} s=${s} /><${Decision} s=${s} /></div>
+      <div><${Readiness} s=${s} /><p><${Ask} order=${{ action: "test", name: s.name }} why=${mayNot()} id="test">Test every connection<//></p><${Decision} s=${s} /></div>
       <div><${Chart} name=${s.name} />
         <h3>Last pings</h3><p><${Beats} s=${s} /></p>
         <${Addresses} s=${s} /><${LastOperation} s=${s} /></div>
