@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +38,12 @@ const (
 func TestMain(m *testing.M) {
 	lab.Trampoline()
 	if os.Getenv(asProgram) == "" {
+		// Stories of hosts wait for their clocks most of the time: more of them at once than there are processors. A -parallel
+		// that is given counts more.
+		if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(exitFailed)
+		}
 		os.Exit(lab.Main(m))
 	}
 	if at := os.Getenv(killAt); at != "" && slices.Contains(os.Args, "serve") {
