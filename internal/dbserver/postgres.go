@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,7 +108,11 @@ func (p *Postgres) initialize(ctx context.Context) (err error) {
 	}
 	args = append(args, "--auth="+authentication)
 	cmd := p.command(ctx, "initdb", args...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	// The kernel ties its death to the thread that starts it, which is not to be lent to anybody who ends it.
+	runtime.LockOSThread()
+	out, err := cmd.CombinedOutput()
+	runtime.UnlockOSThread()
+	if err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	settings := map[string]string{

@@ -89,7 +89,7 @@ export function Dialog({ action, name, ...subject }) {
 
   const field = (key) => (e) => give((g) => ({ ...g, [key]: e.target.value }));
   const tick = (word) => (e) => { const on = e.target.checked; give((g) => ({ ...g, accept: on ? [...g.accept, word] : g.accept.filter((w) => w !== word) })); };
-  return html`<dialog ref=${box} aria-labelledby="question" onCancel=${(e) => { e.preventDefault(); if (!busy) close(); }}>
+  return html`<dialog ref=${box} aria-labelledby="question" onCancel=${(e) => { e.preventDefault(); if (!busy || outcome) close(); }}>
     <h2 id="question">${about?.question ?? word}</h2>
     ${!facts && !problem && html`<p role="status">Asking the standby${order.preview ? " and the databases" : ""} what this would do …</p>`}
     ${about && !outcome && html`
