@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 
-.PHONY: all build install packages test-packages demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-db bench-files soak soak-files chaos clean
+.PHONY: all build install packages test-packages demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-db bench-files soak soak-files test-edges chaos clean
 
 all: build
 
@@ -71,6 +71,9 @@ SEED ?= $(shell date +%s)
 
 soak-files: ## a tree that changes without any order, both sides killed at random: SOAK=1h, SEED
 	go test ./replicate/files -run '^TestSoak$$' -v -count 1 -timeout 0 -soak $(SOAK) -seed $(SEED)
+
+test-edges: deps ## failback and hand-over killed on both sides of every edge; make test takes one side of each, by turns
+	FAILOVERD_TEST_EDGES=all go test ./cmd/failoverd -run '^TestKilledAtEveryEdgeOfA(Failback|Handover)$$' -v -count 1 -timeout 1h
 
 CHAOS ?= 30m
 
