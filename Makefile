@@ -72,7 +72,7 @@ SEED ?= $(shell date +%s)
 soak-files: ## a tree that changes without any order, both sides killed at random: SOAK=1h, SEED
 	go test ./replicate/files -run '^TestSoak$$' -v -count 1 -timeout 0 -soak $(SOAK) -seed $(SEED)
 
-test-edges: deps ## failback and hand-over killed on both sides of every edge; make test takes one side of each, by turns
+test-edges: deps ## failback and hand-over killed on both sides of every edge; make test takes a quarter of them, other ones each time
 	FAILOVERD_TEST_EDGES=all go test ./cmd/failoverd -run '^TestKilledAtEveryEdgeOfA(Failback|Handover)$$' -v -count 1 -timeout 1h
 
 CHAOS ?= 30m
