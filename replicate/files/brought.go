@@ -10,7 +10,7 @@ import (
 
 // brought is which versions of files were put into a tree when files came back to it. They are the other side's: when the
 // same operation, or one after it, replaces them once more, they are no tail. It is a file of the source's state directory,
-// and of one takeover epoch: an earlier one's is forgotten.
+// and of one takeover epoch: an earlier one's is forgotten. nil remembers nothing.
 type brought struct {
 	file    *os.File // nil: only remembered until the end of this conversation
 	seen    map[uint64]struct{}
@@ -60,7 +60,7 @@ func version(p string, s stat) uint64 {
 
 // add remembers what is at a path.
 func (b *brought) add(p string, s stat) {
-	if len(b.seen) == maxBrought {
+	if b == nil || len(b.seen) == maxBrought {
 		return
 	}
 	v := version(p, s)
@@ -73,13 +73,16 @@ func (b *brought) add(p string, s stat) {
 
 // has says whether what is at a path was brought there, and is as it was brought.
 func (b *brought) has(p string, s stat) bool {
+	if b == nil {
+		return false
+	}
 	_, ok := b.seen[version(p, s)]
 	return ok
 }
 
 // flush writes down what was added. It need not be durable: what a crash takes away is set aside, and nothing is lost.
 func (b *brought) flush() error {
-	if b.file == nil || len(b.pending) == 0 {
+	if b == nil || b.file == nil || len(b.pending) == 0 {
 		return nil
 	}
 	_, err := b.file.Write(b.pending)
@@ -88,7 +91,7 @@ func (b *brought) flush() error {
 }
 
 func (b *brought) close() error {
-	if b.file == nil {
+	if b == nil || b.file == nil {
 		return nil
 	}
 	return errors.Join(b.flush(), b.file.Close())

@@ -9,6 +9,7 @@ import (
 
 // Tail tells what a host has in its tree that the other side never had: what changed after the last change that the
 // other side has confirmed. Its source has written it down. It matters when the roles are exchanged.
+// The zero Tail knows nothing, and remembers nothing of what comes back.
 type Tail struct {
 	index   *index // nil if nothing is known
 	brought *brought
