@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -229,6 +230,40 @@ func TestTest(t *testing.T) {
 		}
 		if _, err := w.s.Test(t.Context(), "fax", by("")); code(err) != status.NotFound {
 			t.Errorf("of nobody: %v", err)
+		}
+	})
+}
+
+// A password goes to whatever a configuration names. Over the network nobody has it sent anywhere, not even by a test before
+// saving; somebody on the standby may.
+func TestNoPasswordIsSentForSomebodyElse(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, primary("pbx", pbx)).start()
+		w.pass(5 * time.Second)
+		c, err := config.Parse([]config.Source{{Name: "failoverd.yaml", Data: []byte(`
+standby: {name: standby-1, interface: eth0, data_dir: /var/lib/failoverd}
+servers:
+  - name: crm
+    address: 192.168.11.3
+    databases:
+      - name: X
+        engine: postgres
+        primary: {dsn: "postgres://a@10.6.6.6/x", password: {file: /etc/failoverd/smtp.password}}
+        standby: {dsn: "postgres://a@127.0.0.1/postgres"}
+`)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := primary("crm", crm)
+		next.Databases = c.Servers[0].Databases
+		w.with(primary("pbx", pbx), filed(next))
+		add := status.ServerChange{Server: "crm", Text: []byte("address: 192.168.11.3\n"), New: true, DryRun: true}
+		got, err := w.s.Configure(t.Context(), add, remote(""))
+		if err != nil || got.Valid || len(got.Trials) != 0 || len(got.Problems) != 1 || !strings.Contains(got.Problems[0].Problem, "servers[crm].databases[X].primary") {
+			t.Errorf("from elsewhere: %+v, %v", got, err)
+		}
+		if got, err := w.s.Configure(t.Context(), add, by("")); err != nil || !got.Valid || len(got.Trials) != 1 {
+			t.Errorf("on the standby: %+v, %v", got, err)
 		}
 	})
 }
