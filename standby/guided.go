@@ -11,22 +11,8 @@ import (
 
 // guided has an operation begun that moves data and role, after its preview has refused nothing.
 func (s *Standby) guided(ctx context.Context, name, kind string, o status.Order, may func(*server) error) (plan.Record, error) {
-	_, err := consult(ctx, s, func(*turn) (none, error) {
-		v, err := s.find(name)
-		if err != nil {
-			return none{}, err
-		}
-		return none{}, may(v)
-	})
-	if err != nil {
+	if err := s.unrefused(ctx, name, kind, o, may); err != nil {
 		return plan.Record{}, err
-	}
-	preview, err := s.Preview(ctx, name, kind, o)
-	if err != nil {
-		return plan.Record{}, err
-	}
-	if preview.Refused {
-		return plan.Record{}, s.refusedBy(ctx, name, o, preview)
 	}
 	id, err := order(ctx, s, func(t *turn) (string, error) {
 		v, err := s.find(name)

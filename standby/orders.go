@@ -41,24 +41,32 @@ func (s *Standby) mayRelease(v *server) error {
 	return nil
 }
 
-// Failover takes the server over by order of an operator.
-func (s *Standby) Failover(ctx context.Context, name string, o status.Order) (plan.Record, error) {
+// unrefused returns nil if an operation of that kind may be ordered of the server, and its preview refuses nothing.
+func (s *Standby) unrefused(ctx context.Context, name, kind string, o status.Order, may func(*server) error) error {
 	_, err := consult(ctx, s, func(*turn) (none, error) {
 		v, err := s.find(name)
 		if err != nil {
 			return none{}, err
 		}
-		return none{}, s.mayFailover(v)
+		return none{}, may(v)
 	})
 	if err != nil {
-		return plan.Record{}, err
+		return err
 	}
-	preview, err := s.Preview(ctx, name, "takeover", o)
+	preview, err := s.Preview(ctx, name, kind, o)
 	if err != nil {
-		return plan.Record{}, err
+		return err
 	}
 	if preview.Refused {
-		return plan.Record{}, s.refusedBy(ctx, name, o, preview)
+		return s.refusedBy(ctx, name, o, preview)
+	}
+	return nil
+}
+
+// Failover takes the server over by order of an operator.
+func (s *Standby) Failover(ctx context.Context, name string, o status.Order) (plan.Record, error) {
+	if err := s.unrefused(ctx, name, "takeover", o, s.mayFailover); err != nil {
+		return plan.Record{}, err
 	}
 	return s.operation(ctx, name, o, monitor.FailoverOrdered, func(v *server) error {
 		if _, err := s.draw("takeover", s.sketch(v, v.plans(o, true))); err != nil {

@@ -27,29 +27,16 @@ func (s *Standby) copyByOrder(ctx context.Context, name, kind string, o status.O
 	if !copying(kind) {
 		return plan.Record{}, refuse(status.NotFound, fmt.Sprintf("there is no replication of kind %q", kind))
 	}
-	_, err := consult(ctx, s, func(*turn) (none, error) {
-		v, err := s.find(name)
-		if err != nil {
-			return none{}, err
-		}
-		return none{}, s.mayOrder(v, kind, o)
-	})
-	if err != nil {
+	may := func(v *server) error { return s.mayOrder(v, kind, o) }
+	if err := s.unrefused(ctx, name, kind, o, may); err != nil {
 		return plan.Record{}, err
-	}
-	preview, err := s.Preview(ctx, name, kind, o)
-	if err != nil {
-		return plan.Record{}, err
-	}
-	if preview.Refused {
-		return plan.Record{}, s.refusedBy(ctx, name, o, preview)
 	}
 	id, err := order(ctx, s, func(t *turn) (string, error) {
 		v, err := s.find(name)
 		if err != nil {
 			return "", err
 		}
-		if err := s.mayOrder(v, kind, o); err != nil {
+		if err := may(v); err != nil {
 			return "", err
 		}
 		return t.admit(v, kind, cargoOf(v, kind, o.Accept), o).id, nil
