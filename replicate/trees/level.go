@@ -95,6 +95,11 @@ func (s *Set) lags(v Status, lasted time.Duration) error {
 // nearly is how long ago a copy may have been complete that has nearly all.
 const nearly = 5 * time.Second
 
+// near says whether a copy has, or had a moment ago, all that its source has told.
+func (v Status) near(now time.Time) bool {
+	return v.Current || !v.Synced.IsZero() && now.Sub(v.Synced) < nearly
+}
+
 // Near returns when the copy of a tree that is followed has, or had a moment ago, all that its source has told.
 func (s *Set) Near(ctx context.Context, t Tree, watch func(Progress)) error {
 	tick := time.NewTicker(levelLook)
@@ -106,7 +111,7 @@ func (s *Set) Near(ctx context.Context, t Tree, watch func(Progress)) error {
 			return err
 		}
 		v := now.board.read()
-		if v.Current || !v.Synced.IsZero() && time.Since(v.Synced) < nearly {
+		if v.near(time.Now()) {
 			return nil
 		}
 		watch(Progress{Phase: "transfer", Sent: v.Received, Missing: v.Missing})

@@ -76,3 +76,21 @@ func TestLevel(t *testing.T) {
 		t.Errorf("deletions are held back: %v", err)
 	}
 }
+
+// TestNear: a copy that was complete long ago is not near, whatever it has.
+func TestNear(t *testing.T) {
+	now := time.Now()
+	for name, tt := range map[string]struct {
+		status Status
+		near   bool
+	}{
+		"never complete":        {Status{}, false},
+		"complete":              {Status{Current: true}, true},
+		"complete a moment ago": {Status{Synced: now.Add(-nearly + 1)}, true},
+		"complete before that":  {Status{Synced: now.Add(-nearly)}, false},
+	} {
+		if got := tt.status.near(now); got != tt.near {
+			t.Errorf("%s: near %t", name, got)
+		}
+	}
+}
