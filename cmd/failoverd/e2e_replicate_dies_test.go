@@ -1,12 +1,16 @@
 package main
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
+	"failoverd/internal/site"
 	"failoverd/plan"
 	"failoverd/status"
 )
@@ -90,4 +94,125 @@ func sounds() []string {
 		list = append(list, fmt.Sprintf("INSERT INTO recordings SELECT id + %d, sound FROM recordings", n))
 	}
 	return list
+}
+
+// vault is a database of pbx that only its agent gets at.
+type vault struct {
+	grant     string // in the agent's configuration
+	catalog   func(hostEnd) *sql.DB
+	renew     func()          // gives a copy much to bring
+	staged    func() []string // at the standby, of a copy that is made
+	made      func() []string // by the primary or its agent, for a copy to travel
+	die, back func() error
+}
+
+// vaults are the engines whose copies travel by the agent, which is reached at an address.
+func vaults() map[string]func(c *company, agent string) vault {
+	nothing := func() error { return nil }
+	return map[string]func(*company, string) vault{
+		"sqlite": func(c *company, agent string) vault {
+			f := newFarFiles(c, agent)
+			return vault{
+				grant: f.grant(), die: nothing, back: nothing,
+				catalog: func(end hostEnd) *sql.DB {
+					if end == primary {
+						return f.at(f.file)
+					}
+					return f.there()
+				},
+				renew:  func() { execute(c.t, f.at(f.file), "UPDATE recordings SET sound = randomblob(100000)") },
+				staged: func() []string { return matching(c.t, f.copies, "pbx_calls__new*") },
+				made:   func() []string { return matching(c.t, c.Dir, "agent", "databases", "telephony", "*") },
+			}
+		},
+		"sqlserver": func(c *company, agent string) vault {
+			s := newStrongroom(c, agent)
+			return vault{
+				grant: s.grant(), die: s.die, back: s.back,
+				catalog: func(end hostEnd) *sql.DB {
+					return s.at(c.t, end, map[hostEnd]string{primary: "calls", secondary: "pbx_calls"}[end])
+				},
+				renew:  func() { s.record(2) },
+				staged: func() []string { return s.named(c.t, secondary, "pbx_calls__new") },
+				made:   s.there,
+			}
+		},
+	}
+}
+
+// matching are the files of a pattern.
+func matching(t *testing.T, pattern ...string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(pattern...))
+	ok(t, err)
+	return list
+}
+
+// The same where the copy travels by the primary's agent, and dies with it.
+func TestThePrimaryDiesWithItsAgentWhileItIsCopied(t *testing.T) {
+	for name, open := range vaults() {
+		t.Run(name, func(t *testing.T) {
+			c := newCompany(t, site.Options{StandIn: true})
+			v := newValve(c)
+			d := open(c, v.address)
+			o := newOutpost(c, d.grant)
+			c.start()
+			o.run()
+			if out, err := o.pairAt(site.StandbyAddress, o.invite()); err != nil {
+				t.Fatalf("pair: %v, %s", err, out)
+			}
+			c.cli(exitDone, "replicate", "from-live", "pbx", "--yes")
+			first := c.waitServer("pbx", "copied", copiedOnce).Copies[0].Bytes
+			const night = "1 anna, 2 bert"
+			d.renew()
+			execute(t, d.catalog(primary), "INSERT INTO calls VALUES (3, 'carl')")
+
+			held := v.shut(first / 2)
+			c.cli(exitDone, "replicate", "from-live", "pbx", "--yes", "--no-wait")
+			run := c.waitServer("pbx", "copied", func(v status.Server) bool { return v.Replication != "" }).Replication
+			select {
+			case <-held:
+			case <-c.waiting().Done():
+				t.Fatal("nothing travels")
+			}
+			o.end(syscall.SIGKILL)
+			ok(t, errors.Join(c.PBX.Die(), d.die()))
+
+			c.waitState("pbx", "Failure", "standing in")
+			contains(t, c.waitMail("takeover.done").Text(), "THE DATA", "calls: as it was at")
+			if got := rows(t, d.catalog(secondary)); got != night {
+				t.Errorf("the stand-in has %q, want %q", got, night)
+			}
+			execute(t, d.catalog(secondary), "INSERT INTO calls VALUES (4, 'dora')")
+			c.waitServer("pbx", "without a replication", func(v status.Server) bool { return v.Replication == "" })
+			client, err := c.API()
+			ok(t, err)
+			// What lies at the primary cannot be cleared away now.
+			if r, err := client.Operation(t.Context(), run); err != nil || r.State != plan.Failed || !strings.Contains(r.Error, "the primary failed") {
+				t.Errorf("the replication is %s: %s, %v", r.State, r.Error, err)
+			}
+			c.waitMail("replication.failed")
+			if left := d.staged(); len(left) > 0 {
+				t.Errorf("after it has failed there is %q", left)
+			}
+			const worked = night + ", 4 dora"
+			if got := rows(t, d.catalog(secondary)); got != worked {
+				t.Errorf("the stand-in has %q, want %q", got, worked)
+			}
+
+			c.cli(exitDone, "release", "pbx", "--yes")
+			v.open()
+			ok(t, errors.Join(d.back(), c.PBX.Return()))
+			o.run()
+			c.waitState("pbx", "OK", "standing by")
+			contains(t, c.cli(exitRefused, "replicate", "from-live", "pbx", "--yes"), status.DiscardDiverged)
+			c.cli(exitDone, "replicate", "from-live", "pbx", "--yes", "--accept", status.DiscardDiverged)
+			if got, want := rows(t, d.catalog(secondary)), night+", 3 carl"; got != want {
+				t.Errorf("the next copy has %q, want %q", got, want)
+			}
+			if left := append(d.staged(), d.made()...); len(left) > 0 {
+				t.Errorf("after the next copy there is %q", left)
+			}
+		})
+	}
 }
