@@ -74,8 +74,17 @@ func (b *mariadbBed) Peers() []way {
 	}
 	dump := filepath.Join(b.dir, "dump")
 	from, to := portOf(b.source), portOf(b.target)
+	// What an administrator has the servers do who wants to know whether everything has come, at both at once; and the
+	// server's own check of what was written.
+	sums := &check{name: "CHECKSUM TABLE of both sides, mariadb-check", do: func(ctx context.Context) error {
+		return shell(ctx, `sums() { mariadb --no-defaults -uroot -h127.0.0.1 -P"$1" -N -e "CHECKSUM TABLE accounts, noise" "$2" | cut -f2; }
+			both=$(sums "$1" bench & sums "$2" "$3"; wait); one=$(sort <<<"$both" | uniq -c)
+			[[ $one && $(grep -vc "^ *2 [0-9]" <<<"$one") == 0 ]] || { echo "$one"; false; } >&2
+			said=$(mariadb-check --no-defaults -uroot -h127.0.0.1 -P"$2" "$3") && [[ $(grep -vc " OK$" <<<"$said") == 0 ]] ||
+				{ echo "$said"; false; } >&2`, from, to, staging)
+	}}
 	return []way{
-		{name: "mariadb-dump, mariadb", copy: func(ctx context.Context) error {
+		{name: "mariadb-dump, mariadb", check: sums, copy: func(ctx context.Context) error {
 			if err := create(ctx); err != nil {
 				return err
 			}
@@ -84,6 +93,7 @@ func (b *mariadbBed) Peers() []way {
 		}},
 		{
 			name: "mydumper -t2, myloader -t2", needs: []need{{"mydumper", "mydumper"}, {"myloader", "mydumper"}},
+			check: sums,
 			copy: func(ctx context.Context) (err error) {
 				if err := create(ctx); err != nil {
 					return err

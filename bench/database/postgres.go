@@ -78,14 +78,26 @@ func (b *postgresBed) Peers() []way {
 	}
 	from, to := catalogOf(b.source, "bench"), catalogOf(b.target, staging)
 	dump := filepath.Join(b.dir, "dump")
+	// What an administrator writes who wants to know whether everything has come: the rows of each table counted and
+	// summed up, at both servers at once.
+	sums := &check{name: "sums of both sides", do: func(ctx context.Context) error {
+		return shell(ctx, `sums() { "$1"/psql -A -t -q -X -v ON_ERROR_STOP=1 "$2" <<'SQL'
+			SELECT format('SELECT %L, count(*), sum(hashtextextended(t::text, 0)) FROM %s t', name, name)
+			FROM (SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace) x
+			ORDER BY 1 \gexec
+SQL
+			}
+			both=$(sums "$1" "$2" & sums "$1" "$3"; wait); one=$(sort <<<"$both" | uniq -c)
+			[[ $one && $(grep -vc "^ *2 " <<<"$one") == 0 ]] || { echo "$one"; false; } >&2`, programs, from, to)
+	}}
 	return []way{
-		{name: "pg_dump, psql", copy: func(ctx context.Context) error {
+		{name: "pg_dump, psql", check: sums, copy: func(ctx context.Context) error {
 			if err := create(ctx); err != nil {
 				return err
 			}
 			return shell(ctx, `"$1"/pg_dump "$2" | "$1"/psql -q -X -v ON_ERROR_STOP=1 -o /dev/null "$3"`, programs, from, to)
 		}},
-		{name: "pg_dump -Fd -j2, pg_restore -j2", copy: func(ctx context.Context) (err error) {
+		{name: "pg_dump -Fd -j2, pg_restore -j2", check: sums, copy: func(ctx context.Context) (err error) {
 			if err := create(ctx); err != nil {
 				return err
 			}
