@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -158,7 +159,7 @@ func (a *answer) bytes() (frame, error) {
 	return c.frame, nil
 }
 
-// readAhead begins to read and hash what comes next.
+// readAhead begins to read and sum up what comes next.
 func (a *answer) readAhead() {
 	r := a.ranges[0]
 	if a.buffers[0] == nil {
@@ -184,7 +185,7 @@ func (a *answer) chunk(r span, buffer []byte) chunk {
 	if allZero(data) {
 		return chunk{frame: &holeFrame{ID: a.id, Offset: r.Offset, Length: n}, n: n}
 	}
-	return chunk{frame: &dataFrame{ID: a.id, Offset: r.Offset, Hash: sha256.Sum256(data), Data: data}, n: n}
+	return chunk{frame: &dataFrame{ID: a.id, Offset: r.Offset, Sum: xxhash.Sum64(data), Data: data}, n: n}
 }
 
 // hole is how many bytes at the beginning of a range are a hole, as far as the file system tells.

@@ -1,10 +1,11 @@
 package files
 
 import (
-	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // TestReadAhead: what travels is not read over by what is read meanwhile, and it comes whole and in its order.
@@ -32,7 +33,7 @@ func TestReadAhead(t *testing.T) {
 			a.ahead = after
 		}
 		d := next.(*dataFrame)
-		if d.Offset != int64(len(got)) || sha256.Sum256(d.Data) != d.Hash {
+		if d.Offset != int64(len(got)) || xxhash.Sum64(d.Data) != d.Sum {
 			t.Errorf("the %d bytes at %d are others than were read", len(d.Data), d.Offset)
 		}
 		got = append(got, d.Data...)

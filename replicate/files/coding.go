@@ -1,5 +1,11 @@
 package files
 
+import (
+	"crypto/sha256"
+
+	"github.com/cespare/xxhash/v2"
+)
+
 // How each frame is written and read. Both halves of a pair name the same fields in the same order.
 
 func (*helloFrame) kind() frameKind      { return kindHello }
@@ -76,6 +82,7 @@ func (f *fileFrame) decode(d *decoder) {
 	if d.err == nil && (f.Entry.Kind != File || int64(len(f.Data)) != f.Entry.Size) {
 		d.fail("%q: %d bytes for a %v of %d", f.Entry.Path, len(f.Data), f.Entry.Kind, f.Entry.Size)
 	}
+	f.Verified = sha256.Sum256(f.Data) == f.Entry.Hash
 }
 
 func (f *goneFrame) encode(e *encoder) { e.string(f.Path); e.uint(f.Seq) }
@@ -136,15 +143,16 @@ func (f *blocksFrame) decode(d *decoder) {
 func (f *dataFrame) encode(e *encoder) {
 	e.uint(f.ID)
 	e.int(f.Offset)
-	e.hash(&f.Hash)
+	e.uint(f.Sum)
 	e.content(f.Data)
 }
 
 func (f *dataFrame) decode(d *decoder) {
 	f.ID = d.uint()
 	f.Offset = d.length()
-	d.hash(&f.Hash)
+	f.Sum = d.uint()
 	f.Data = d.content(chunkSize)
+	f.Verified = xxhash.Sum64(f.Data) == f.Sum
 }
 
 func (f *holeFrame) encode(e *encoder) { e.uint(f.ID); e.int(f.Offset); e.int(f.Length) }

@@ -50,7 +50,7 @@ func crashChild(address, directory string) error {
 	if err != nil {
 		return err
 	}
-	s.target.reachEvery = 0 // each time that something has come
+	s.target.window, s.target.reachEvery = 2*blockSize, 0 // so that a large file is noted several times
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ const (
 	// blockSize is the size of the blocks in which a file that changed is compared. Databases change in pages of 4 to
 	// 16 KiB; larger blocks would bring many that did not change along, smaller ones cost more hashes than they save.
 	blockSize = 16 << 10
-	// window is how much of a large file is compared, fetched and made durable at a time.
+	// window is how much of a large file is compared and fetched at a time.
 	window = blockSize * maxHashes
 	// maxSmall and maxLarge are how many small and large files are asked for at a time.
 	maxSmall, maxLarge = 256, 2
@@ -62,7 +62,7 @@ func newFetcher(t *target, send func(frame) error, flush func() error) *fetcher 
 func (f *fetcher) close() {
 	for _, j := range f.jobs {
 		if j.part != nil {
-			_ = j.part.reach(&j.entry) // or it is asked for again
+			_ = j.part.settle(&j.entry) // or it is asked for again
 		}
 		j.release()
 	}
@@ -154,7 +154,7 @@ func (f *fetcher) end(j *job) {
 // window begins the next window of a large file.
 func (f *fetcher) window(j *job) error {
 	from := j.part.come
-	j.end = min(from+window, j.entry.Size)
+	j.end = min(from+f.target.window, j.entry.Size)
 	if j.comparing = j.old != nil && from < j.size; j.comparing {
 		j.hashed, j.wanted = from, nil
 		return f.send(&wantBlocksFrame{
@@ -252,8 +252,8 @@ func (f *fetcher) data(d *dataFrame) error {
 	if err := j.eat(d.Offset, int64(len(d.Data))); err != nil {
 		return err
 	}
-	if sha256.Sum256(d.Data) != d.Hash {
-		return fmt.Errorf("%w: the bytes at %d of %q do not have their hash", errWire, d.Offset, j.entry.Path)
+	if !d.Verified {
+		return fmt.Errorf("%w: the bytes at %d of %q do not have their sum", errWire, d.Offset, j.entry.Path)
 	}
 	return j.write(d.Offset, d.Data)
 }
@@ -288,18 +288,10 @@ func (f *fetcher) finished(id uint64) (e *Entry, s staged, err error) {
 	j.part.come = j.end
 	whole := j.end == j.entry.Size
 	if !whole {
-		// The source goes on while the disk is waited for.
 		if err := errors.Join(f.window(j), f.flush()); err != nil {
 			return nil, s, err
 		}
-	}
-	if time.Since(j.part.reached) >= f.target.reachEvery {
-		if err := j.part.reach(&j.entry); err != nil {
-			return nil, s, err
-		}
-	}
-	if !whole {
-		return nil, s, nil
+		return nil, s, j.part.reach(&j.entry, f.target.reachEvery)
 	}
 	s, err = j.part.complete(&j.entry)
 	if err != nil {

@@ -23,9 +23,12 @@ type part struct {
 	done   int64 // so many bytes from the beginning are there and durable
 	noted  bool  // whether the note is worth writing: a file that is being written has no version
 
-	come    int64     // so many bytes from the beginning are there, and are those of the announced version
-	begun   int64     // up to here the disk has been told to write
-	reached time.Time // when done was
+	come  int64 // so many bytes from the beginning are there, and are those of the announced version
+	begun int64 // up to here the disk has been told to write
+
+	syncing <-chan error // what is being made durable; nil if nothing is
+	bound   int64        // so many bytes are durable when that is over
+	reached time.Time    // when the last one began
 }
 
 const (
@@ -115,15 +118,47 @@ func sameVersion(a, b *Entry) bool {
 		a.Inode == b.Inode && !a.Open && !b.Open
 }
 
-// reach makes what has come durable, and notes it.
-func (p *part) reach(e *Entry) error {
+// reach has what has come made durable, at most every so often, and notes it when it is. What comes meanwhile does not
+// wait for the disk.
+func (p *part) reach(e *Entry, every time.Duration) error {
+	select {
+	case err := <-p.syncing:
+		if err := p.reachedDisk(e, err); err != nil {
+			return err
+		}
+	default:
+	}
+	if p.syncing != nil || p.done == p.come || time.Since(p.reached) < every {
+		return nil
+	}
+	p.bound, p.reached = p.come, time.Now()
+	synced := make(chan error, 1)
+	p.syncing = synced
+	go func() { synced <- unix.Fdatasync(int(p.f.Fd())) }()
+	return nil
+}
+
+// settle makes what has come durable and notes it.
+func (p *part) settle(e *Entry) error {
+	if p.syncing != nil {
+		if err := p.reachedDisk(e, <-p.syncing); err != nil {
+			return err
+		}
+	}
 	if p.done == p.come {
 		return nil
 	}
-	if err := unix.Fdatasync(int(p.f.Fd())); err != nil {
+	p.bound = p.come
+	return p.reachedDisk(e, unix.Fdatasync(int(p.f.Fd())))
+}
+
+// reachedDisk notes what is durable now.
+func (p *part) reachedDisk(e *Entry, err error) error {
+	p.syncing = nil
+	if err != nil {
 		return fmt.Errorf("sync a part: %w", err)
 	}
-	p.done, p.reached = p.come, time.Now()
+	p.done = p.bound
 	if !p.noted {
 		return nil
 	}
@@ -141,11 +176,19 @@ func (p *part) reach(e *Entry) error {
 
 // complete takes the part off: under a new name on the stage it is a staged file like others.
 func (p *part) complete(e *Entry) (staged, error) {
+	if p.syncing != nil {
+		// The kernel tells an error of the disk once, to the first who asks.
+		err := <-p.syncing
+		p.syncing = nil
+		if err != nil {
+			return staged{}, fmt.Errorf("sync a part: %w", err)
+		}
+	}
 	problem, err := p.target.dress(int(p.f.Fd()), e)
 	if err != nil {
 		return staged{}, err
 	}
-	if err := p.f.Close(); err != nil {
+	if err := p.close(); err != nil {
 		return staged{}, err
 	}
 	p.target.last++
@@ -166,7 +209,13 @@ func (t *target) owned(p string) int64 {
 }
 
 // close leaves the part where it is.
-func (p *part) close() error { return p.f.Close() }
+func (p *part) close() error {
+	if p.syncing != nil {
+		<-p.syncing // it has the file; what did not reach the disk is not noted
+		p.syncing = nil
+	}
+	return p.f.Close()
+}
 
 // dropPart removes a part and its note.
 func (t *target) dropPart(name string) error {

@@ -269,7 +269,9 @@ func (r *receiver) take(f frame) error {
 		return r.local(f.ID, r.fetcher.blocks(f))
 	case *dataFrame:
 		r.room -= int64(len(f.Data))
-		return r.local(f.ID, r.fetcher.data(f))
+		err := r.local(f.ID, r.fetcher.data(f))
+		r.w.reuse(f)
+		return err
 	case *holeFrame:
 		return r.local(f.ID, r.fetcher.hole(f))
 	case *endFrame:

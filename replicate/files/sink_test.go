@@ -2,7 +2,6 @@ package files
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // TestSinkRefusesSource does not even answer a source that is not the right one.
@@ -84,7 +85,7 @@ func TestSinkLies(t *testing.T) {
 		"bytes out of order": func(c *script) {
 			c.say(&entryFrame{Entry: big}, &cursorFrame{Seq: 1, Idle: true})
 			data := []byte("x")
-			c.say(&dataFrame{ID: c.hear(kindWant).(*wantFrame).ID, Offset: 1, Hash: sha256.Sum256(data), Data: data})
+			c.say(&dataFrame{ID: c.hear(kindWant).(*wantFrame).ID, Offset: 1, Sum: xxhash.Sum64(data), Data: data})
 		},
 		"bytes that are others": func(c *script) {
 			c.say(&entryFrame{Entry: big}, &cursorFrame{Seq: 1, Idle: true})
@@ -308,10 +309,10 @@ func TestSinkResumes(t *testing.T) {
 	c.say(&listingFrame{}, &entryFrame{Entry: big}, &listedFrame{}, &cursorFrame{Seq: 1 << 20, Idle: true})
 	head, tail := []byte("the beginning"), noise("tail", 100)
 	want := c.hear(kindWant).(*wantFrame)
-	c.say(&dataFrame{ID: want.ID, Hash: sha256.Sum256(head), Data: head},
+	c.say(&dataFrame{ID: want.ID, Sum: xxhash.Sum64(head), Data: head},
 		&holeFrame{ID: want.ID, Offset: int64(len(head)), Length: window - int64(len(head))}, &endFrame{ID: want.ID})
 	want = c.hear(kindWant).(*wantFrame)
-	c.say(&dataFrame{ID: want.ID, Offset: window, Hash: sha256.Sum256(tail[:50]), Data: tail[:50]})
+	c.say(&dataFrame{ID: want.ID, Offset: window, Sum: xxhash.Sum64(tail[:50]), Data: tail[:50]})
 	c.settle(1 << 21)
 	_ = c.hangUp()
 
@@ -321,7 +322,7 @@ func TestSinkResumes(t *testing.T) {
 	if len(want.Ranges) != 1 || want.Ranges[0] != (span{Offset: window, Length: 100}) {
 		t.Errorf("it asks for %v", want.Ranges)
 	}
-	c.say(&dataFrame{ID: want.ID, Offset: window, Hash: sha256.Sum256(tail), Data: tail}, &endFrame{ID: want.ID})
+	c.say(&dataFrame{ID: want.ID, Offset: window, Sum: xxhash.Sum64(tail), Data: tail}, &endFrame{ID: want.ID})
 	for s, changed := s.Status(); s.Files != 1; s, changed = c.next(s, changed) {
 	}
 	content := make([]byte, window+100)

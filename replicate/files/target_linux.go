@@ -28,6 +28,7 @@ type target struct {
 	top      *os.File // the directory of root, for what concerns the whole file system
 	owners
 	last       uint64        // number of the last staged file
+	window     int64         // how much of a large file is compared and fetched at a time
 	reachEvery time.Duration // how often what has come of a part is made durable
 	unnamed    bool          // files without a name are possible here, as far as is known
 	waiting    int           // how many of them there are
@@ -38,7 +39,7 @@ func openTarget(directory string) (_ *target, err error) {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return nil, err
 	}
-	t := &target{owners: hostOwners(), unnamed: true, reachEvery: reachEvery}
+	t := &target{owners: hostOwners(), unnamed: true, window: window, reachEvery: reachEvery}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.close())

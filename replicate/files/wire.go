@@ -77,7 +77,7 @@ import (
 // sink's, above zero, never used twice; at most maxWants may be unanswered, wants and wantBlocks together. The answer is
 //
 //   - file{ID, …} if all of it is asked for and it has at most inlineSize bytes; or
-//   - data and hole frames, in the order of the ranges, then end{ID}. data carries the SHA-256 of its bytes. hole{Offset,
+//   - data and hole frames, in the order of the ranges, then end{ID}. data carries the XXH64 of its bytes. hole{Offset,
 //     Length} stands for zeros. end says that the file was the announced one, unchanged, from the first byte to the
 //     last; bytes that were received earlier for the same Size, ModTime, Change and Inode (in an earlier conversation,
 //     too) are of the same version. So the sink can keep verified ranges through an interruption and ask for the rest
@@ -114,7 +114,7 @@ import (
 // Limits of the conversation.
 const (
 	// wireVersion is the version of the conversation that both sides must speak.
-	wireVersion = 2
+	wireVersion = 3
 	// inlineSize is the largest content that travels with its announcement.
 	inlineSize = 64 << 10
 	// chunkSize is the largest number of bytes of content in a data frame.
@@ -141,7 +141,8 @@ type wire struct {
 	in    *bufio.Reader
 	out   *bufio.Writer
 	head  [4]byte
-	body  []byte // encoded frame, reused
+	body  []byte      // encoded frame, reused
+	spare chan []byte // bodies of large frames that were read and are used up
 	enc   *zstd.Encoder
 	dec   *zstd.Decoder
 	squee squeezer
@@ -163,7 +164,11 @@ func newWire(stream io.ReadWriter) (*wire, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare decompression: %w", err)
 	}
-	return &wire{in: bufio.NewReaderSize(stream, 256<<10), out: bufio.NewWriterSize(stream, 256<<10), enc: enc, dec: dec}, nil
+	return &wire{
+		// A larger buffer would have what is large copied once more.
+		in: bufio.NewReaderSize(stream, 16<<10), out: bufio.NewWriterSize(stream, 256<<10), enc: enc, dec: dec,
+		spare: make(chan []byte, spareBodies),
+	}, nil
 }
 
 // close gives back what compression holds.
@@ -210,7 +215,7 @@ func (w *wire) read() (frame, error) {
 	if n == 0 || n > maxFrame {
 		return nil, fmt.Errorf("%w: a frame of %d bytes", errWire, n)
 	}
-	body := make([]byte, n)
+	body := w.bodyFor(int(n))
 	if _, err := io.ReadFull(w.in, body); err != nil {
 		return nil, fmt.Errorf("receive: %w", err)
 	}
@@ -227,5 +232,38 @@ func (w *wire) read() (frame, error) {
 	if d.err != nil {
 		return nil, fmt.Errorf("%w: %v: %w", errWire, f.kind(), d.err)
 	}
+	if f, ok := f.(*dataFrame); ok {
+		f.Body = body
+	}
 	return f, nil
+}
+
+// spareBodies is how many used up bodies are kept: as many as may be on their way from who reads to who takes, and a few.
+const spareBodies = 24
+
+// bodyFor is room for the n bytes of a frame.
+func (w *wire) bodyFor(n int) []byte {
+	if n <= inlineSize {
+		return make([]byte, n)
+	}
+	select {
+	case b := <-w.spare:
+		if n <= cap(b) {
+			return b[:n]
+		}
+	default:
+	}
+	return make([]byte, n, max(n, chunkSize+1<<10))
+}
+
+// reuse takes a frame back whose bytes nobody needs any more.
+func (w *wire) reuse(f *dataFrame) {
+	if cap(f.Body) <= inlineSize {
+		return
+	}
+	select {
+	case w.spare <- f.Body:
+	default:
+	}
+	f.Body, f.Data = nil, nil
 }
