@@ -56,7 +56,7 @@ type Finding struct {
 	Blocked bool   // the step would fail or must not run
 	Will    string // what the step would do: "add 192.168.11.1/32 to eth0"
 	Value   string // what was found: "52:54:00:aa:bb:cc answers for 192.168.11.1"
-	Limit   string // what would be needed: "no answer to an ARP probe"
+	Limit   string // what would be needed: "no answer by ARP"
 	Accept  string // the word for --accept that overrides it, "" if nothing does
 }
 

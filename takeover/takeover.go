@@ -188,7 +188,7 @@ func (s Server) probe(p Parts) plan.Step {
 				case errors.As(err, &held) && s.Seize:
 					return plan.Finding{Will: "seize " + s.addresses(), Value: held.Error()}
 				case errors.As(err, &held):
-					return plan.Finding{Blocked: true, Will: "refuse", Value: held.Error(), Limit: "no answer to an ARP probe", Accept: AddressInUse}
+					return plan.Finding{Blocked: true, Will: "refuse", Value: held.Error(), Limit: "no answer by ARP", Accept: AddressInUse}
 				case err != nil:
 					return plan.Finding{Blocked: true, Will: "refuse", Value: err.Error(), Limit: "the question can be asked"}
 				}

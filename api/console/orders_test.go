@@ -81,7 +81,7 @@ func alive() status.Preview {
 		Steps: []plan.Shown{{Name: "probe", Title: "Probe the address", Will: "ask by ARP", Blocked: true}, {Name: "assume", Title: "Assume 192.168.11.1/24", Will: "add it to eth0"}},
 		Checks: []status.Check{
 			{Name: "primary-alive", Result: "critical", Value: "192.168.11.1 answers pings (last 0.4 ms, 1 s ago)", Limit: "no answer", Help: "failoverd show pbx", Accept: "primary-alive"},
-			{Name: "probe", Result: "critical", Value: "192.168.11.1 is in use by 02:fa:00:00:00:05", Limit: "no answer to an ARP probe", Help: "failoverd explain pbx", Accept: "address-in-use"},
+			{Name: "probe", Result: "critical", Value: "192.168.11.1 is in use by 02:fa:00:00:00:05", Limit: "no answer by ARP", Help: "failoverd explain pbx", Accept: "address-in-use"},
 		},
 	}
 }

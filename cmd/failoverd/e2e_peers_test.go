@@ -51,8 +51,12 @@ func TestCaptureReadByOthers(t *testing.T) {
 			t.Errorf("announcement %d is %q, want opcode %s from %s to all", i, line, want, mac)
 		}
 	}
-	if probes := c.tshark(file, "arp.src.proto_ipv4 == 0.0.0.0 && arp.dst.proto_ipv4 == "+site.PBXAddress+" && eth.src == "+mac); strings.Count(probes, "\n") < 3 {
-		t.Errorf("tshark sees these probes:\n%s", probes)
+	asked := "arp.opcode == 1 && arp.dst.proto_ipv4 == " + site.PBXAddress + " && eth.src == " + mac
+	if questions := c.tshark(file, asked+" && arp.src.proto_ipv4 == "+site.StandbyAddress); strings.Count(questions, "\n") < 3 {
+		t.Errorf("tshark sees these questions:\n%s", questions)
+	}
+	if probes := c.tshark(file, asked+" && arp.src.proto_ipv4 == 0.0.0.0"); probes != "" {
+		t.Errorf("tshark sees probes, which a primary that boots would take for a conflict:\n%s", probes)
 	}
 	if bad := c.tshark(file, "_ws.malformed || arp.packet-storm-detected"); bad != "" {
 		t.Errorf("tshark finds malformed frames:\n%s", bad)

@@ -41,16 +41,23 @@ func announcement(mac net.HardwareAddr, ip netip.Addr) ([][]byte, error) {
 	return [][]byte{advertisement}, nil
 }
 
-// question asks whether anybody has an address. For IPv4 it is a probe (RFC
-// 5227), which no neighbour's cache takes notice of. For IPv6 it comes from the
-// link-local address where there is one: then the answer is for us only, while
-// an answer to duplicate address detection is for all nodes and would turn every
+// question asks whether anybody has an address, as neighbours ask each other:
+// from an address of our own. Without one (from is invalid) it is a probe (RFC
+// 5227, section 2.1.1) or duplicate address detection (RFC 4862, section 5.4).
+//
+// Those say "I am about to use it": a primary that boots meanwhile and probes for
+// its own address, as Windows and dhcpcd do, would have to take that
+// for a conflict and do without the address, whether it is taken over or not. And
+// an answer to duplicate address detection is for all nodes, and would turn every
 // cache to the one who answers.
-func question(mac net.HardwareAddr, linkLocal, ip netip.Addr) ([]byte, error) {
-	if ip.Is4() {
-		return arpFrame(arp.OperationRequest, mac, netip.IPv4Unspecified(), noMAC, ip)
+func question(mac net.HardwareAddr, from, ip netip.Addr) ([]byte, error) {
+	if !ip.Is4() {
+		return solicitation(mac, from, ip)
 	}
-	return solicitation(mac, linkLocal, ip)
+	if !from.IsValid() {
+		from = netip.IPv4Unspecified()
+	}
+	return arpFrame(arp.OperationRequest, mac, from, noMAC, ip)
 }
 
 // introduction asks the neighbour for its address in the name of the service

@@ -20,7 +20,10 @@ func TestFramesAsSent(t *testing.T) {
 			"ffffffffffff 02fa00000002 0806 | 0001 0800 06 04 0001 02fa00000002 0a630032 000000000000 0a630032 |" + padding18,
 			"ffffffffffff 02fa00000002 0806 | 0001 0800 06 04 0002 02fa00000002 0a630032 02fa00000002 0a630032 |" + padding18,
 		}},
-		{"question: a probe", func() ([][]byte, error) { return one(question(mac, none, ip("10.99.0.50"))) }, []string{
+		{"question: an ordinary request", func() ([][]byte, error) { return one(question(mac, ip("10.99.0.2"), ip("10.99.0.50"))) }, []string{
+			"ffffffffffff 02fa00000002 0806 | 0001 0800 06 04 0001 02fa00000002 0a630002 000000000000 0a630032 |" + padding18,
+		}},
+		{"question without an address of our own: a probe", func() ([][]byte, error) { return one(question(mac, none, ip("10.99.0.50"))) }, []string{
 			"ffffffffffff 02fa00000002 0806 | 0001 0800 06 04 0001 02fa00000002 00000000 000000000000 0a630032 |" + padding18,
 		}},
 		{"introduction: an ordinary request", func() ([][]byte, error) { return one(introduction(mac, ip("10.99.0.50"), ip("10.99.0.1"))) }, []string{

@@ -56,7 +56,7 @@ func TestASegmentSpeaksWithOneSocketUntilItEnds(t *testing.T) {
 	if now := sockets(t, before); !maps.Equal(now, open) {
 		t.Errorf("sockets %v are open after %d questions, %v before", now, times, open)
 	}
-	if _, err := wire.WaitForN(waiting(t), times, func(f lab.Frame) bool { return f.ARP != nil && f.ARP.Probe() }); err != nil {
+	if _, err := wire.WaitForN(waiting(t), times, func(f lab.Frame) bool { return f.ARP != nil && f.ARP.TargetIP == ip("10.99.0.11") }); err != nil {
 		t.Error(err)
 	}
 

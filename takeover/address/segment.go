@@ -99,7 +99,7 @@ func (s *Segment) isOwn(mac net.HardwareAddr) bool {
 // any, is a claim.
 func (s *Segment) Ask(ip netip.Addr) error {
 	err := s.send(func(ifi *net.Interface) ([][]byte, error) {
-		b, err := question(ifi.HardwareAddr, linkLocal(ifi), ip)
+		b, err := question(ifi.HardwareAddr, sender(ifi, ip), ip)
 		return [][]byte{b}, err
 	})
 	if err != nil {
@@ -175,17 +175,20 @@ func (s *Segment) send(build func(*net.Interface) ([][]byte, error)) error {
 	return s.mouth.say(ifi.Index, frames)
 }
 
-// linkLocal is the interface's link-local IPv6 address; invalid without one.
-func linkLocal(ifi *net.Interface) netip.Addr {
+// sender is the address of the interface from which an address is asked for:
+// the link-local one for IPv6, and for IPv4 one of a network that both are in,
+// since others need not be answered to. Invalid without one.
+func sender(ifi *net.Interface, ip netip.Addr) netip.Addr {
 	addrs, err := ifi.Addrs()
 	if err != nil {
 		return netip.Addr{}
 	}
 	for _, a := range addrs {
-		if ipnet, ok := a.(*net.IPNet); ok {
-			if ip, ok := netip.AddrFromSlice(ipnet.IP); ok && ip.Is6() && !ip.Is4In6() && ip.IsLinkLocalUnicast() {
-				return ip
-			}
+		own, err := netip.ParsePrefix(a.String())
+		switch {
+		case err != nil || own.Addr() == ip:
+		case ip.Is4() && own.Addr().Is4() && own.Masked().Contains(ip), ip.Is6() && own.Addr().Is6() && own.Addr().IsLinkLocalUnicast():
+			return own.Addr()
 		}
 	}
 	return netip.Addr{}

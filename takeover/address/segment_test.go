@@ -93,7 +93,7 @@ func TestAnnouncementsAndQuestionsOnTheWire(t *testing.T) {
 	}
 	addrs := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 	if diff := cmp.Diff([]lab.ARP{
-		{Op: 1, SenderMAC: mac, SenderIP: ip("0.0.0.0"), TargetMAC: zero, TargetIP: service},
+		{Op: 1, SenderMAC: mac, SenderIP: ip("10.99.0.20"), TargetMAC: zero, TargetIP: service},
 		{Op: 1, SenderMAC: mac, SenderIP: service, TargetMAC: zero, TargetIP: service},
 		{Op: 2, SenderMAC: mac, SenderIP: service, TargetMAC: mac, TargetIP: service},
 		{Op: 1, SenderMAC: mac, SenderIP: service, TargetMAC: zero, TargetIP: ip("10.99.0.70")},
@@ -118,6 +118,31 @@ func TestAnnouncementsAndQuestionsOnTheWire(t *testing.T) {
 	}
 }
 
+// TestQuestionsAreNoProbes: who probes for its own address while the standby asks for it must not take that for a conflict.
+// Where the standby has no address of the network, nor is there another way than a probe.
+func TestQuestionsAreNoProbes(t *testing.T) {
+	t.Parallel()
+	w := newLAN(t)
+	seg, _ := segmentOn(t, w.standby)
+	wire := w.client.Capture()
+	for asked, from := range map[string]string{
+		"10.99.0.50": "10.99.0.20",
+		"10.99.0.20": "0.0.0.0", // our own: only as somebody else's it is worth a question
+		"10.98.0.50": "0.0.0.0",
+	} {
+		on(t, w.standby, func() error { return seg.Ask(ip(asked)) })
+		frames, err := wire.WaitForN(waiting(t), 1, func(f lab.Frame) bool {
+			return f.ARP != nil && f.ARP.Op == 1 && f.Src.String() == seg.MAC().String() && f.ARP.TargetIP == ip(asked)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := frames[0].ARP.SenderIP; got != ip(from) {
+			t.Errorf("%s is asked for from %s, want %s", asked, got, from)
+		}
+	}
+}
+
 func TestClaimsOfAForeignHost(t *testing.T) {
 	t.Parallel()
 	w := newLAN(t)
@@ -132,14 +157,15 @@ func TestClaimsOfAForeignHost(t *testing.T) {
 			t.Errorf("%s is claimed as %v at %v", addr, c, c.At)
 		}
 	}
-	// A probe turns nobody's cache to us.
-	if got := primary.Neighbours()[ip("10.99.0.20")]; got != nil {
-		t.Errorf("the primary has learned %v from a probe", got)
+	// A question turns nobody's cache to us.
+	if got := w.client.Neighbours()[ip("10.99.0.50")]; got.String() == w.standby.MAC().String() {
+		t.Errorf("the client has learned %v for the address that was asked for", got)
 	}
 
 	// Somebody else that wants an address is heard as a probe.
-	other, _ := segmentOn(t, w.client)
-	on(t, w.client, func() error { return other.Ask(ip("10.99.0.99")) })
+	on(t, w.client, func() error {
+		return send("eth0", 0x0806, raw(t, "ffffffffffff 02fa00000003 0806 | 0001 0800 06 04 0001 02fa00000003 00000000 000000000000 0a630063"))
+	})
 	if c := heard.waitFor(t, "10.99.0.99", true); c.MAC.String() != w.client.MAC().String() {
 		t.Errorf("probe heard as %v", c)
 	}
