@@ -10,8 +10,8 @@ func TestRemind(t *testing.T) {
 	const every = 24 * time.Hour
 	began := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	after := func(h int) time.Time { return began.Add(time.Duration(h) * time.Hour) }
-	suspended := Facts{Mode: Suspended, Wish: Wish{By: "anna", Since: began}}
-	told := Facts{Mode: Suspended, Wish: Wish{By: "anna", Since: began, Reminded: after(24), Incident: "pbx-s20260302-120000"}}
+	suspended := Facts{Kept: Kept{Mode: Suspended, Wish: Wish{By: "anna", Since: began}}}
+	told := Facts{Kept: Kept{Mode: Suspended, Wish: Wish{By: "anna", Since: began, Reminded: after(24), Incident: "pbx-s20260302-120000"}}}
 	for name, c := range map[string]struct {
 		facts Facts
 		every time.Duration
@@ -25,8 +25,8 @@ func TestRemind(t *testing.T) {
 		"still so":               {told, every, after(49), true, Wish{By: "anna", Since: began, Reminded: after(49), Incident: told.Wish.Incident}},
 		"after days, told once":  {suspended, every, after(100), true, Wish{By: "anna", Since: began, Reminded: after(100), Incident: "pbx-s20260305-160000"}},
 		"nobody wants it":        {suspended, 0, after(100), false, suspended.Wish},
-		"watched":                {Facts{Mode: Active}, every, after(100), false, Wish{}},
-		"stopped":                {Facts{Mode: Stopped, Wish: suspended.Wish}, every, after(100), false, suspended.Wish},
+		"watched":                {Facts{}, every, after(100), false, Wish{}},
+		"stopped":                {Facts{Kept: Kept{Mode: Stopped, Wish: suspended.Wish}}, every, after(100), false, suspended.Wish},
 		"the clock was set back": {told, every, after(-5), false, Wish{By: "anna", Since: began, Reminded: after(-5), Incident: told.Wish.Incident}},
 	} {
 		if got, due := c.facts.Remind("pbx", c.every, c.now); got != c.want || due != c.due {
@@ -50,7 +50,7 @@ func TestRemindedOf(t *testing.T) {
 		t.Fatalf("not resumed: %+v", effects)
 		return Effect{}
 	}
-	f := Facts{Mode: Suspended, Wish: Wish{By: "anna"}}
+	f := Facts{Kept: Kept{Mode: Suspended, Wish: Wish{By: "anna"}}}
 	if e := end(f); e.Do != Note {
 		t.Errorf("nobody was reminded, and %+v", e)
 	}
