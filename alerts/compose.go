@@ -234,7 +234,7 @@ func (s Story) footer() []string {
 	} else {
 		lines = append(lines, "History:  failoverd events")
 	}
-	if s.Event.Incident != "" && s.severity() != journal.Info {
+	if s.Event.Incident != "" && s.severity() != journal.Info && !s.kind().Unowned {
 		lines = append(lines, "Yours?    failoverd ack "+say(s.Event.Incident)+" --reason TEXT")
 	}
 	about := fmt.Sprintf("Event %d, %s, %s", s.Event.Seq, say(s.Event.Kind), say(s.severity()))

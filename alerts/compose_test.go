@@ -183,6 +183,15 @@ func stories() map[string]Story {
 			Time: at("06:00:00.000"), Kind: "replication.late", Severity: journal.Warning, Server: "pbx1", Message: "pbx1: the copy is late",
 			Reason: "CTSERVER is 29 h old; the run of 01:00 was not completed",
 		}),
+		"server.still_suspended": single(journal.Event{
+			Time: at("14:00:00.000"), Kind: "server.still_suspended", Severity: journal.Warning, Server: "pbx1", Incident: "INC-143",
+			Message: "pbx1 is still suspended, since 2026-08-11 14:00", Reason: "suspended by alice, without an end: OS patches",
+			Evidence: map[string]any{"since": "2026-08-11T14:00:00+10:00", "by": "alice"},
+		}),
+		"server.resumed": single(journal.Event{
+			Time: at("15:00:00.000"), Kind: "server.resumed", Severity: journal.Info, Server: "pbx1", Incident: "INC-143",
+			Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "pbx1 is watched again, by alice", Reason: "patched",
+		}),
 		"replication.done": single(journal.Event{
 			Time: at("01:05:00.000"), Kind: "replication.done", Severity: journal.Info, Server: "pbx1", Operation: "op-22", Message: "pbx1: replicating from live succeeds again",
 			Reason: "CTSERVER: 41 tables, 120034 rows, 1.2 GiB", Evidence: map[string]any{"duration_s": 244.0},

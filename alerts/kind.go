@@ -10,6 +10,7 @@ type Kind struct {
 	Name      string
 	Severity  string // where the event has none
 	Protected bool   // never dropped, however many there are
+	Unowned   bool   // nothing that somebody could acknowledge
 	Over      bool   // says that what was announced is over
 	State     string // in the sender's display name, since telephones show little more
 	Symptom   string // in the subject, where this kind begins an incident
@@ -431,6 +432,24 @@ var kinds = [...]Kind{
 		Lead:    "This goes on since {since}, and nobody has acknowledged it: {reason}",
 		Nothing: "Nothing more than what the earlier alerts say.",
 		Next:    []string{"If you take care of it, say so: `failoverd ack {incident} --reason TEXT`", see, "What happened: `failoverd events --since 24h`"},
+	},
+	{
+		Name: "server.still_suspended", Severity: journal.Warning, Unowned: true, State: "SUSPENDED", Runbook: "suspended-for-long",
+		Symptom: "{server} still SUSPENDED",
+		Lead:    "{server} is suspended since {since}: it is not watched, and is not taken over if it fails: {reason}",
+		Nothing: "Nothing: it does what it was told to.",
+		Next: []string{
+			"If the work on {server} is done: `failoverd resume {server} --reason TEXT`",
+			"If it goes on, say until when: `failoverd suspend {server} --reason TEXT --for 2h`",
+			"If {server} is out of use: `failoverd stop {server} --reason TEXT`",
+		},
+	},
+	{
+		Name: "server.resumed", Severity: journal.Info, Protected: true, Over: true, State: "WATCHED AGAIN", Runbook: "suspended-for-long",
+		Symptom: "{server} is watched again",
+		Lead:    "{server}, which was suspended, is watched again since {time}.",
+		Nothing: "It asks {server} again, and counts afresh.",
+		Next:    []string{"Nothing has to be done now. " + see},
 	},
 	{
 		Name: "incident.escalated", Severity: journal.Critical, Protected: true, State: "NOBODY ACTS", Runbook: "incidents",

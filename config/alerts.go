@@ -43,7 +43,8 @@ func (v *validator) alerts(raw rawAlerts, file spot) Alerts {
 		v.r.errorf(where(raw.Webhooks.spot, raw.Commands.spot, raw.SNMP.spot, raw.Syslog.spot), fmt.Sprintf("write at most %d of all", maxChannels),
 			"there are %d webhooks, commands and receivers by SNMP and syslog", n)
 	}
-	a.RemindEvery = v.reminders(raw.RemindEvery)
+	a.RemindEvery = v.reminders(raw.RemindEvery, 4*time.Hour)
+	a.RemindSuspended = v.reminders(raw.Suspended, 24*time.Hour)
 	if raw.Escalation.set() && !raw.Escalation.bad {
 		a.Escalation = v.escalation(raw.Escalation, a.Email != nil, taken)
 	}
@@ -212,8 +213,7 @@ func (v *validator) mailHost(t text) string {
 }
 
 // reminders takes how often people are reminded; zero is never.
-func (v *validator) reminders(d duration) time.Duration {
-	const usual = 4 * time.Hour
+func (v *validator) reminders(d duration, usual time.Duration) time.Duration {
 	if d.good() && d.value == 0 {
 		return 0
 	}

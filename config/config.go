@@ -43,15 +43,16 @@ type Standby struct {
 
 // Alerts says who is told, and how.
 type Alerts struct {
-	Email       *Email         `key:"email"` // nil: nobody is mailed
-	Webhooks    []Webhook      `key:"webhooks"`
-	Commands    []AlertCommand `key:"commands"`
-	SNMP        []SNMP         `key:"snmp"`
-	Syslog      []Syslog       `key:"syslog"`
-	DailyReport string         `key:"daily_report"` // "HH:MM" local time, or ""
-	RemindEvery time.Duration  `key:"remind_every"` // of an incident that nobody has acknowledged; 0: never
-	Escalation  *Escalation    `key:"escalation"`   // nil: nothing is escalated
-	Heartbeat   *Heartbeat     `key:"heartbeat"`    // nil: nobody hears that failoverd lives
+	Email           *Email         `key:"email"` // nil: nobody is mailed
+	Webhooks        []Webhook      `key:"webhooks"`
+	Commands        []AlertCommand `key:"commands"`
+	SNMP            []SNMP         `key:"snmp"`
+	Syslog          []Syslog       `key:"syslog"`
+	DailyReport     string         `key:"daily_report"`     // "HH:MM" local time, or ""
+	RemindEvery     time.Duration  `key:"remind_every"`     // of an incident that nobody has acknowledged; 0: never
+	RemindSuspended time.Duration  `key:"remind_suspended"` // of a server that is suspended; 0: never
+	Escalation      *Escalation    `key:"escalation"`       // nil: nothing is escalated
+	Heartbeat       *Heartbeat     `key:"heartbeat"`        // nil: nobody hears that failoverd lives
 }
 
 // Heartbeat is what is asked again and again while failoverd is well.

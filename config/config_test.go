@@ -15,7 +15,7 @@ func TestDefaults(t *testing.T) {
 	a := netip.MustParseAddr("192.168.11.1")
 	want := &Config{
 		Standby: Standby{DataDir: "/var/lib/failoverd", Capacity: 1, AtOnce: 1, DefaultWitness: true, Settle: 30 * time.Second},
-		Alerts:  Alerts{RemindEvery: 4 * time.Hour},
+		Alerts:  Alerts{RemindEvery: 4 * time.Hour, RemindSuspended: 24 * time.Hour},
 		API:     API{Socket: "/run/failoverd/failoverd.sock"},
 		Servers: []Server{{
 			Name: "PBX", Address: a, Addresses: []netip.Addr{a}, Agent: Agent{Address: netip.AddrPortFrom(a, 7443)},

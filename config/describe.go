@@ -91,6 +91,9 @@ func (c *Config) describeIncidents(w io.Writer) {
 	if every := c.Alerts.RemindEvery; every > 0 {
 		fmt.Fprintf(w, "Of an incident that nobody has acknowledged they are reminded every %s.\n", brief(every))
 	}
+	if every := c.Alerts.RemindSuspended; every > 0 {
+		fmt.Fprintf(w, "Of a server that is suspended they are reminded every %s.\n", brief(every))
+	}
 	if e := c.Alerts.Escalation; e != nil {
 		fmt.Fprintf(w, "What is critical and not acknowledged for %s is told to %s as well.\n", brief(e.After), strings.Join(e.To, ", "))
 	}

@@ -36,6 +36,7 @@ type rawAlerts struct {
 	Syslog      list[rawSyslog]       `yaml:"syslog"`
 	DailyReport text                  `yaml:"daily_report"`
 	RemindEvery duration              `yaml:"remind_every"`
+	Suspended   duration              `yaml:"remind_suspended"`
 	Escalation  rawEscalation         `yaml:"escalation"`
 	Heartbeat   rawHeartbeat          `yaml:"heartbeat"`
 }

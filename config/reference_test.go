@@ -112,7 +112,7 @@ func TestReferenceTellsTheDefaults(t *testing.T) {
 	}
 	others := map[string]any{
 		"standby.data_dir": "/x", "standby.capacity": 2, "standby.replications_at_once": 3,
-		"servers[].databases[].catch_up": false, "alerts.email.tls": "implicit", "alerts.email.severity": "warning", "alerts.heartbeat.method": "POST", "alerts.remind_every": "5m", "alerts.escalation.after": "5m", "alerts.webhooks[].severity": "critical", "alerts.commands[].severity": "none", "alerts.snmp[].auth": "sha512", "alerts.snmp[].privacy": "aes256", "alerts.snmp[].confirmed": false, "alerts.snmp[].severity": "critical", "alerts.syslog[].transport": "tcp", "alerts.syslog[].facility": "local7", "alerts.syslog[].severity": "warning", "api.socket": "/x/s",
+		"servers[].databases[].catch_up": false, "alerts.email.tls": "implicit", "alerts.email.severity": "warning", "alerts.heartbeat.method": "POST", "alerts.remind_every": "5m", "alerts.remind_suspended": "5m", "alerts.escalation.after": "5m", "alerts.webhooks[].severity": "critical", "alerts.commands[].severity": "none", "alerts.snmp[].auth": "sha512", "alerts.snmp[].privacy": "aes256", "alerts.snmp[].confirmed": false, "alerts.snmp[].severity": "critical", "alerts.syslog[].transport": "tcp", "alerts.syslog[].facility": "local7", "alerts.syslog[].severity": "warning", "api.socket": "/x/s",
 		"servers[].probes[].failure": "failure", "servers[].probes[].http.status": 204,
 		"servers[].takeover.mode": "manual", "servers[].takeover.assume_address": false, "servers[].takeover.on_conflict": "seize",
 		"servers[].takeover.on_claim": "yield", "servers[].takeover.on_failure": "keep", "servers[].takeover.address": "first",

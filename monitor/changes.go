@@ -172,12 +172,12 @@ func suspended(f *Facts, e Event, _ Policy) {
 	if f.Mode == Stopped {
 		f.OutOfDate = true
 	}
-	f.Mode, f.Wish = Suspended, Wish{By: e.By, Reason: e.Reason, Since: e.At, Until: e.Until}
+	f.Mode, f.Wish = Suspended, Wish{By: e.By, Reason: e.Reason, Since: e.At, Until: e.Until, Incident: f.Wish.Incident}
 	f.unwatched()
 }
 
 func stoppedBy(f *Facts, e Event, _ Policy) {
-	f.Mode, f.Wish = Stopped, Wish{By: e.By, Reason: e.Reason, Since: e.At}
+	f.Mode, f.Wish = Stopped, Wish{By: e.By, Reason: e.Reason, Since: e.At, Incident: f.Wish.Incident}
 	f.unwatched()
 }
 

@@ -185,11 +185,17 @@ func suspendAndCancel(before, after Facts, e Event, p Policy) []Effect {
 		Effect{Do: CancelTakeOver, Reason: "suspended by " + e.By})
 }
 
-func noteResumed(_, _ Facts, e Event, p Policy) []Effect {
-	if e.By == "" {
-		return []Effect{note("server.resumed", p.Server+" is watched again: its suspension has ended", e.Reason)}
+func noteResumed(before, _ Facts, e Event, p Policy) []Effect {
+	message := p.Server + " is watched again: its suspension has ended"
+	if e.By != "" {
+		message = fmt.Sprintf("%s is watched again, by %s", p.Server, e.By)
 	}
-	return []Effect{note("server.resumed", fmt.Sprintf("%s is watched again, by %s", p.Server, e.By), e.Reason)}
+	if before.Wish.Incident != "" { // whoever was reminded that it was not is told
+		told := alert("server.resumed", "info", message, e.Reason)
+		told.Incident = before.Wish.Incident
+		return []Effect{told}
+	}
+	return []Effect{note("server.resumed", message, e.Reason)}
 }
 
 func noteAcknowledged(_, _ Facts, e Event, p Policy) []Effect {

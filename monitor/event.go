@@ -104,6 +104,7 @@ type Effect struct {
 	Severity string // Note, Alert: info, warning, critical
 	Message  string // Note, Alert: one line for people
 	Reason   string // Note, Alert, TakeOver, Release: why
+	Incident string // Note, Alert: what it belongs to, if not to the server's outage
 	Ordered  bool   // TakeOver, Release: by an operator
 	MAC      string // DefendAddress
 }

@@ -162,6 +162,34 @@ type Wish struct {
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until"`
+
+	Reminded time.Time `json:"reminded"` // when people were last reminded of it; zero: not yet
+	Incident string    `json:"incident"` // what they were reminded of, and are told the end of; empty: they were not
+}
+
+// Remind says whether people are to be reminded now of a server that is suspended, and the wish as it is when they have been: each
+// time that it has lasted for every, 0 for never. A clock that was set back postpones nothing for longer than that.
+func (f Facts) Remind(server string, every time.Duration, now time.Time) (Wish, bool) {
+	w := f.Wish
+	if f.Mode != Suspended || every <= 0 {
+		return w, false
+	}
+	last := w.Reminded
+	if last.IsZero() {
+		last = w.Since
+	}
+	switch {
+	case last.After(now):
+		w.Reminded = now
+		return w, false
+	case now.Sub(last) < every:
+		return w, false
+	}
+	w.Reminded = now
+	if w.Incident == "" {
+		w.Incident = server + "-s" + now.UTC().Format("20060102-150405")
+	}
+	return w, true
 }
 
 // Hold is why a failed server is not being taken over: a stable code and a

@@ -18,7 +18,7 @@ func full(t *testing.T) Kept {
 		Mode: Suspended, Health: Failure, Activity: ToLive, Role: Releasing,
 		AfterReboot: true, Ordered: true, Incomplete: "start", AwaitsPrimary: true, Acknowledged: true,
 		LastTakeover: at(1), RoleSince: at(2), StateSince: at(3), Epoch: 1 << 60, Diverged: true, OutOfDate: true,
-		Wish:     Wish{By: "anna \u00e9 \"quoted\"", Reason: "why\nnot", Since: at(4), Until: at(5)},
+		Wish:     Wish{By: "anna \u00e9 \"quoted\"", Reason: "why\nnot", Since: at(4), Until: at(5), Reminded: at(7), Incident: "a-s1"},
 		Incident: "a-1", Hold: Hold{Manual, "because"}, Told: Waiting,
 		Setback: Hold{GaveUp, "it failed"}, SetbackAt: at(6), Failed: true, Announced: true,
 		Discarding: true, CopyFailed: true, Late: true,

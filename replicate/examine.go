@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"failoverd/replicate/database"
 )
@@ -38,30 +41,51 @@ type Finding struct {
 	Accept  string // the word that overrides it, empty if nothing does
 }
 
+// examinedAtOnce is how many catalogs both hosts are asked about at a time. In the final stop of a failback users wait for it.
+const examinedAtOnce = 4
+
 // Examine asks both hosts about every catalog and changes nothing. All problems are found at once.
 func (r *Run) Examine(ctx context.Context) Examination {
-	var all Examination
-	for _, c := range r.Catalogs {
-		x := Examined{Catalog: c, Pair: c.pair(r.ID, r.ToLive)}
-		x.Report, x.Err = c.Engine.Probe(ctx, x.Pair)
-		if x.Err == nil {
-			x.Err = r.compare(ctx, &x)
-		}
-		x.Refused = r.findings(x)
-		all = append(all, x)
+	all := make(Examination, len(r.Catalogs))
+	var asked errgroup.Group
+	asked.SetLimit(examinedAtOnce)
+	for i, c := range r.Catalogs {
+		asked.Go(func() error {
+			all[i] = r.examine(ctx, c)
+			return nil
+		})
 	}
+	_ = asked.Wait() // what went wrong is told with each catalog
 	return all
 }
 
-// compare asks what the target holds that would be lost, and who is at work on the source.
+// examine asks both hosts about a catalog, and at the same time who is at work on the copy that goes to live.
+func (r *Run) examine(ctx context.Context, c Catalog) Examined {
+	x := Examined{Catalog: c, Pair: c.pair(r.ID, r.ToLive)}
+	var writers []database.Session
+	var unasked error
+	var asked sync.WaitGroup
+	if r.ToLive {
+		asked.Go(func() { writers, unasked = c.Engine.Sessions(ctx, c.Standby) })
+	}
+	x.Report, x.Err = c.Engine.Probe(ctx, x.Pair)
+	asked.Wait()
+	switch {
+	case x.Err != nil:
+	case unasked != nil:
+		x.Err = fmt.Errorf("ask who writes: %w", unasked)
+	default:
+		x.Writers = writers
+		x.Err = r.compare(ctx, &x)
+	}
+	x.Refused = r.findings(x)
+	return x
+}
+
+// compare asks what the target holds that would be lost.
 func (r *Run) compare(ctx context.Context, x *Examined) (err error) {
 	c := x.Catalog
 	last := r.copies[c.Name].Last
-	if r.ToLive {
-		if x.Writers, err = c.Engine.Sessions(ctx, c.Standby); err != nil {
-			return fmt.Errorf("ask who writes: %w", err)
-		}
-	}
 	if !x.Report.Standing.Live || !r.ToLive && !r.Diverged {
 		return nil
 	}

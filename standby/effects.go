@@ -1,6 +1,7 @@
 package standby
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -16,7 +17,7 @@ func (t *turn) effect(v *server, e monitor.Effect, incident string, by plan.Acto
 	switch e.Do {
 	case monitor.Note, monitor.Alert:
 		t.note(journal.Event{
-			Kind: e.Event, Severity: e.Severity, Server: v.config.Name, Incident: incident,
+			Kind: e.Event, Severity: e.Severity, Server: v.config.Name, Incident: cmp.Or(e.Incident, incident),
 			Operation: v.operation, Actor: actor(by), Message: e.Message, Reason: e.Reason,
 			Evidence: t.evidenceOf(v, e),
 		}, e.Do == monitor.Alert)

@@ -123,6 +123,7 @@ func (t *turn) timers(now time.Time) {
 			// Nobody is named: nobody has acknowledged anything.
 			t.step(v, monitor.Event{Kind: monitor.Resume, Reason: "suspended until " + until.Format(time.RFC3339)}, automatic("schedule"))
 		}
+		t.remind(v)
 		if v.facts.Claim != "" && now.Sub(v.claimedAt) > claimOver {
 			t.step(v, monitor.Event{Kind: monitor.Cleared}, automatic("conflict watch"))
 		}

@@ -107,7 +107,7 @@ func (t *turn) say(e journal.Event, mail bool) {
 	t.batch.Events = append(t.batch.Events, e)
 	if mail {
 		t.batch.Alerts = append(t.batch.Alerts, journal.Alert{
-			Kind: e.Kind, Server: e.Server, Incident: e.Incident, Event: len(t.batch.Events) - 1, Reminder: e.Kind == kindReminder,
+			Kind: e.Kind, Server: e.Server, Incident: e.Incident, Event: len(t.batch.Events) - 1, Reminder: e.Kind == kindReminder || e.Kind == kindSuspended,
 		})
 	}
 }

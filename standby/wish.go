@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"failoverd/journal"
 	"failoverd/monitor"
 	"failoverd/plan"
 	"failoverd/status"
@@ -65,6 +66,45 @@ func (s *Standby) wish(ctx context.Context, name string, o status.Order, e monit
 		return status.Server{}, err
 	}
 	return s.one(ctx, name)
+}
+
+// kindSuspended is the kind of a reminder that a server is still suspended: it tells nothing new.
+const kindSuspended = "server.still_suspended"
+
+// remind reminds people of a server that has been suspended for long. While the standby is isolated that alone is told, and the
+// reminder comes after it.
+func (t *turn) remind(v *server) {
+	if t.s.self.isolated {
+		return
+	}
+	next, due := v.facts.Remind(v.config.Name, t.s.config.Alerts.RemindSuspended, t.now)
+	if next == v.facts.Wish {
+		return
+	}
+	t.remember(v)
+	v.facts.Wish = next
+	if due {
+		t.say(stillSuspended(v.config.Name, next), true)
+	}
+}
+
+// stillSuspended is a reminder.
+func stillSuspended(server string, w monitor.Wish) journal.Event {
+	reason := "suspended by " + w.By + ", without an end"
+	if !w.Until.IsZero() {
+		reason = "suspended by " + w.By + " until " + hm(w.Until)
+	}
+	if w.Reason != "" {
+		reason += ": " + w.Reason
+	}
+	evidence := map[string]any{"since": w.Since.Format(time.RFC3339Nano), "by": w.By}
+	if !w.Until.IsZero() {
+		evidence["until"] = w.Until.Format(time.RFC3339)
+	}
+	return journal.Event{
+		Kind: kindSuspended, Severity: journal.Warning, Server: server, Incident: w.Incident, Actor: actor(automatic("reminder")),
+		Message: fmt.Sprintf("%s is still suspended, since %s", server, hm(w.Since)), Reason: reason, Evidence: evidence,
+	}
 }
 
 // none is what an order brings that brings nothing.

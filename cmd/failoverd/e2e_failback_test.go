@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"failoverd/internal/site"
+	"failoverd/plan"
 	"failoverd/status"
 )
 
@@ -158,11 +159,36 @@ func word(row string) string {
 	return number
 }
 
-// wrote notes a row and a file.
+// bulk writes many rows and files at once before anything else is written: what users have written in a takeover of days.
+func (h *homestead) bulk(p *pen, rows, files int) {
+	h.t.Helper()
+	const first = 100_000
+	execute(h.t, h.d.at(h.t, secondary, "pbx_calls"), fmt.Sprintf(
+		"INSERT INTO calls WITH RECURSIVE n(i) AS (SELECT %d UNION ALL SELECT i+1 FROM n WHERE i < %d) SELECT i, 'bulk' FROM n", first, first+rows-1))
+	ok(h.t, os.MkdirAll(filepath.Join(h.m.dst, "bulk"), 0o755))
+	for i := range max(rows, files) {
+		row, file := "", ""
+		if i < rows {
+			row = fmt.Sprint(first+i, " bulk")
+		}
+		if i < files {
+			file = fmt.Sprintf("bulk/%d.wav", i)
+			ok(h.t, os.WriteFile(filepath.Join(h.m.dst, file), []byte(file), 0o644))
+		}
+		p.wrote(row, file)
+	}
+}
+
+// wrote notes a row and a file; one that is empty was not written.
 func (p *pen) wrote(row, file string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rows, p.files = append(p.rows, row), append(p.files, file)
+	if row != "" {
+		p.rows = append(p.rows, row)
+	}
+	if file != "" {
+		p.files = append(p.files, file)
+	}
 }
 
 // writing has users write through the stand-in until the end: a row and a file each time. What was written is told at the
@@ -246,6 +272,32 @@ func (h *homestead) holding() (never func()) {
 	}
 }
 
+// finalStop says how long nobody served in a failback, and what of it the application's own stop and start took: what is left
+// is what failoverd adds.
+func (h *homestead) finalStop(operation string) string {
+	h.t.Helper()
+	client, err := h.API()
+	ok(h.t, err)
+	defer client.Close()
+	r, err := client.Operation(h.waiting(), operation)
+	ok(h.t, err)
+	took := func(name string) time.Duration {
+		d := r.Step(name)
+		if d == nil || d.Started == nil || d.Ended == nil {
+			h.t.Fatalf("%s has no step %s that has ended", operation, name)
+		}
+		return d.Ended.Sub(*d.Started)
+	}
+	stop, start := took("stop"), took("application")
+	whole := r.Step("application").Ended.Sub(*r.Step("turn").Started)
+	steps := ""
+	for i := slices.IndexFunc(r.Steps, func(d plan.Done) bool { return d.Name == "turn" }); i < len(r.Steps); i++ {
+		steps += fmt.Sprintf(", %s %v", r.Steps[i].Name, took(r.Steps[i].Name).Round(time.Millisecond))
+	}
+	return fmt.Sprintf("the final stop took %v, of which the application's own stop took %v and its start %v: %v beside them%s",
+		whole.Round(time.Millisecond), stop.Round(time.Millisecond), start.Round(time.Millisecond), (whole-stop-start).Round(time.Millisecond), steps)
+}
+
 // home checks that the primary serves with everything that was written, once.
 func (h *homestead) home(p *pen) {
 	h.t.Helper()
@@ -277,8 +329,8 @@ func ofFailback() map[string]func(*testing.T, *company) databases {
 	}
 }
 
-// TestFailbackHome: while users go on writing, one command brings the primary its data, its address and its application
-// back. Nothing is lost, nothing is there twice, and no two hosts have the address.
+// TestFailbackHome: after 10,000 rows and 1,000 files were written in the takeover, and while users go on writing, one command
+// brings the primary its data, its address and its application back. Nothing is lost, nothing is there twice, and no two hosts have the address.
 func TestFailbackHome(t *testing.T) {
 	for name, engine := range ofFailback() {
 		t.Run(name, func(t *testing.T) {
@@ -286,6 +338,7 @@ func TestFailbackHome(t *testing.T) {
 			h.dies()
 			contains(t, h.cli(exitRefused, "failback", "pbx", "--yes"), "does not answer")
 			p := h.writing()
+			h.bulk(p, 10_000, 1_000)
 			h.eventually("users to have written", func() bool { return len(parts(filepath.Join(h.m.dst, "taken"))) > 10 })
 			h.returns()
 			never := h.holding()
@@ -301,6 +354,7 @@ func TestFailbackHome(t *testing.T) {
 				t.Errorf("in the history: %+v", e)
 			}
 			contains(t, h.waitMail("failback.done").Text(), "the final stop took")
+			t.Log(h.finalStop(e.Operation))
 			contains(t, h.cli(exitDone, "files", "set-aside", "pbx", "vm"), "Nothing of vm is set aside")
 			h.cli(exitDone, "replicate", "from-live", "pbx", "--yes")
 			contains(t, h.cli(exitConflict, "failback", "pbx", "--yes"), "does not stand in")

@@ -164,7 +164,7 @@ func (c *company) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := c.settled(ctx, "the daemon and the agent to answer", func() (bool, string) {
+	if err := c.settled(ctx, "the daemon and the agent to answer", func() (bool, string) {
 		_, err := c.status(ctx)
 		log, _ := os.ReadFile(c.path("agent.log"))
 		return err == nil && strings.Contains(string(log), "the agent listens"), fmt.Sprint(err)
@@ -174,21 +174,19 @@ func (c *company) open(ctx context.Context) error {
 	if err := c.pair(ctx); err != nil {
 		return err
 	}
-	out, err := c.settled(ctx, "everything to be copied", func() (bool, string) {
+	if err := c.settled(ctx, "everything to be copied", func() (bool, string) {
 		v := c.server(ctx, "pbx")
 		return v.LastAnswer != nil && len(v.Trees) == 1 && v.Trees[0].State == "current", v.Summary
-	})
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, out)
+	}); err != nil {
+		return err
 	}
 	if out, code := c.CLI(ctx, "replicate", "from-live", "pbx", "--yes", "--reason", reasonOf(0)); code != 0 {
 		return fmt.Errorf("the first copy: exit %d: %s", code, out)
 	}
-	_, err = c.settled(ctx, "the gateway to answer", func() (bool, string) {
+	return c.settled(ctx, "the gateway to answer", func() (bool, string) {
 		s, err := c.status(ctx)
 		return err == nil && len(s.Standby.Witnesses) > 0 && s.Standby.Witnesses[0].Answering && s.Standby.Inhibited == nil, fmt.Sprint(err)
 	})
-	return err
 }
 
 // pair pairs the agent with the standby.
@@ -240,19 +238,15 @@ func (c *company) running() bool {
 	}
 }
 
-// settled waits until a condition holds that only the outside of a process can see; it returns what was seen last.
-func (c *company) settled(ctx context.Context, what string, cond func() (bool, string)) (string, error) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
+// settled waits until a condition holds that only the outside of a process can see; its error says what was seen last.
+func (c *company) settled(ctx context.Context, what string, cond func() (bool, string)) error {
 	for {
 		done, seen := cond()
 		if done {
-			return seen, nil
+			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return seen, fmt.Errorf("waited in vain for %s", what)
-		case <-tick.C:
+		if wait(ctx, 100*time.Millisecond) != nil {
+			return fmt.Errorf("waited in vain for %s: %s", what, seen)
 		}
 	}
 }

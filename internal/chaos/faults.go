@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -184,6 +186,14 @@ func (c *company) unserve(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// takeOwn gives pbx its service address, if it has power and has it not.
+func (c *company) takeOwn() error {
+	if c.dark["pbx"] || slices.ContainsFunc(c.PBX.Addresses(), func(p netip.Prefix) bool { return p.Addr().String() == site.PBXAddress }) {
+		return nil
+	}
+	return c.PBX.AddAddress(site.PBXAddress + "/24")
 }
 
 // stopOwn ends the application of pbx.

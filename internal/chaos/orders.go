@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -148,7 +149,7 @@ func (c *company) home(ctx context.Context, d *Done) error {
 			return err
 		}
 	}
-	if _, err := c.settled(ctx, "the operation to end", func() (bool, string) {
+	if err := c.settled(ctx, "the operation to end", func() (bool, string) {
 		v = c.server(ctx, name)
 		return v.Operation == "" && v.Replication == "" && (v.Role == standingBy || v.Role == standingIn), v.Role
 	}); err != nil {
@@ -162,7 +163,7 @@ func (c *company) home(ctx context.Context, d *Done) error {
 		if err := c.prepare(ctx, "revive pbx"); err != nil {
 			return err
 		}
-		if _, err := c.settled(ctx, "pbx to answer over its management address", func() (bool, string) {
+		if err := c.settled(ctx, "pbx to answer over its management address", func() (bool, string) {
 			v := c.server(ctx, name)
 			return slices.ContainsFunc(v.Paths, func(p status.Path) bool { return p.Address == managementAddress && p.Outcome == "answered" }), v.Summary
 		}); err != nil {
@@ -171,16 +172,17 @@ func (c *company) home(ctx context.Context, d *Done) error {
 		return c.demand(ctx, d, "failback", name, "--yes")
 	}
 	if v.Diverged || len(v.Trees) == 1 && v.Trees[0].Diverged {
+		// One that has its power back already may have come up without its address.
 		if err := c.prepare(ctx, "return pbx"); err != nil {
 			return err
 		}
 		c.mu.Lock()
-		err := c.stopOwn(ctx)
+		err := errors.Join(c.stopOwn(ctx), c.takeOwn())
 		c.mu.Unlock()
 		if err != nil {
 			return err
 		}
-		if _, err := c.settled(ctx, "pbx to answer", func() (bool, string) {
+		if err := c.settled(ctx, "pbx to answer", func() (bool, string) {
 			v := c.server(ctx, name)
 			return v.State == wellStated, v.Summary
 		}); err != nil {

@@ -154,17 +154,18 @@ func (c *company) rest(ctx context.Context, last bool) Rest {
 func (c *company) bringHome(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, homePatience)
 	defer cancel()
-	if _, err := c.settled(ctx, "the daemon to answer", func() (bool, string) {
+	if err := c.settled(ctx, "the daemon to answer", func() (bool, string) {
 		_, err := c.status(ctx)
 		return err == nil, fmt.Sprint(err)
 	}); err != nil {
 		return err
 	}
 	for _, name := range []string{"pbx", "crm"} {
-		var last error
-		_, err := c.settled(ctx, name+" to be brought home", func() (bool, string) {
+		err := c.settled(ctx, name+" to be brought home", func() (bool, string) {
 			d := &Done{Span: Span{From: time.Now()}, Step: Step{Verb: "home", Of: name}}
-			last = c.home(ctx, d)
+			try, cancel := context.WithTimeout(ctx, orderPatience)
+			defer cancel()
+			last := c.home(try, d)
 			d.Until = time.Now()
 			if last != nil {
 				d.Exit, d.Output = -1, last.Error()
@@ -174,24 +175,23 @@ func (c *company) bringHome(ctx context.Context) error {
 				_ = wait(ctx, 2*time.Second)
 				return false, last.Error()
 			}
-			short, cancel := context.WithTimeout(ctx, 30*time.Second)
-			defer cancel()
-			seen, err := c.settled(short, name+" to be OK", func() (bool, string) {
+			short, end := context.WithTimeout(ctx, 30*time.Second)
+			defer end()
+			last = c.settled(short, name+" to be OK", func() (bool, string) {
 				v := c.server(short, name)
 				return v.State == wellStated && v.Role == standingBy && v.Operation == "" && v.Replication == "", v.State + ", " + v.Role + ": " + v.Summary
 			})
-			last = err
-			return err == nil, seen
+			return last == nil, fmt.Sprint(last)
 		})
 		if err != nil {
-			return fmt.Errorf("%w: %w", err, last)
+			return err
 		}
 	}
 	d := &Done{Step: step(0, "from-live pbx")}
 	if err := c.demand(ctx, d, "replicate", "from-live", "pbx", "--yes"); err != nil {
 		return err
 	}
-	seen, err := c.settled(ctx, "everything to be quiet", func() (bool, string) {
+	if err := c.settled(ctx, "everything to be quiet", func() (bool, string) {
 		s, err := c.status(ctx)
 		if err != nil {
 			return false, err.Error()
@@ -200,9 +200,8 @@ func (c *company) bringHome(ctx context.Context) error {
 		tree := s.Servers[i].Trees[0]
 		return s.Standby.Mail.Pending == 0 && tree.State == "current" && !tree.Diverged && !s.Servers[i].Diverged,
 			fmt.Sprintf("%d mails wait (%s); the files are %s (%s); diverged: %t, %t", s.Standby.Mail.Pending, s.Standby.Mail.Error, tree.State, tree.Problem, tree.Diverged, s.Servers[i].Diverged)
-	})
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, seen)
+	}); err != nil {
+		return err
 	}
 	if look := c.rest(ctx, true); look.Uneasy != "" {
 		return fmt.Errorf("at the end: %s", look.Uneasy)
@@ -216,8 +215,11 @@ func (c *company) copyJournal() error {
 	return os.CopyFS(c.path("left"), os.DirFS(c.path("data")))
 }
 
-// wait waits, unless the context ends.
+// wait waits, unless the context ends or has ended.
 func wait(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err // the timer may have run out as well meanwhile
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -146,6 +146,6 @@ func (t *tree) openSink(rules *files.Rules, tail *files.Tail, epoch uint64) (*fi
 	}
 	return files.OpenSink(files.SinkOptions{
 		Directory: t.grant.Directory, Rules: rules, Epoch: epoch, Retention: keepReplaced, Brake: files.Brake{Least: math.MaxUint64},
-		Tail: tail, AcceptSource: true, Log: t.log,
+		Tail: tail, AcceptSource: true, Prompt: true, Log: t.log,
 	})
 }

@@ -17,11 +17,16 @@ func (r *receiver) commit() error {
 	if err := r.pump(); err != nil {
 		return err
 	}
-	if time.Since(r.ackedAt) >= noteEvery && r.state.cursor > r.acked {
+	if time.Since(r.ackedAt) >= r.every && r.state.cursor > r.acked || r.options.Prompt && r.complete() {
 		return r.acknowledge(time.Now())
 	}
 	r.tell()
 	return nil
+}
+
+// complete says whether everything that the source has announced is here, and that was not said yet.
+func (r *receiver) complete() bool {
+	return !r.listing && r.state.cursor == r.cursor && (r.state.cursor > r.acked || r.lacked > 0) && r.whole()
 }
 
 // acknowledge makes the state durable and says how far that is.

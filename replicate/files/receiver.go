@@ -92,7 +92,7 @@ func (r *receiver) run(ctx context.Context, frames <-chan frame) (err error) {
 		_ = r.w.write(&byeFrame{Code: byeProtocol, Reason: err.Error()})
 		_ = r.w.flush()
 	}()
-	tick := time.NewTicker(noteEvery)
+	tick := time.NewTicker(r.every)
 	defer tick.Stop()
 	for {
 		select {
@@ -171,7 +171,7 @@ func (r *receiver) greet(frames <-chan frame) (ok bool, err error) {
 		}
 	}
 	r.cursor = r.state.cursor
-	r.ackedAt = time.Now().Add(-noteEvery) // the first word is worth saying at once
+	r.ackedAt = time.Now().Add(-r.every) // the first word is worth saying at once
 	resume := &resumeFrame{Seq: r.state.cursor, Empty: r.state.files == 0}
 	if r.state.cursor > 0 {
 		resume.Index = r.state.index

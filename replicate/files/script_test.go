@@ -177,3 +177,18 @@ func (c *script) next(_ SinkStatus, changed <-chan struct{}) (SinkStatus, <-chan
 	}
 	return c.sink.Status()
 }
+
+// Who waits for everything to have come is told at once, and not when it is due.
+func TestPromptWord(t *testing.T) {
+	s := openCopy(t, func(o *SinkOptions) { o.Prompt = true })
+	s.every = time.Hour
+	c := talkTo(t, s, nil)
+	if err := c.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	c.list(fileOf(1, "a", "one"))
+	c.say(fileOf(1<<20+1, "b", "two"))
+	c.settle(1<<20 + 1)
+	holds(t, s, "b", "two")
+	_ = c.hangUp()
+}

@@ -26,6 +26,9 @@ type SinkOptions struct {
 	Tail *Tail
 	// AcceptSource takes a source whose root is another than before, once: somebody has said that it is right.
 	AcceptSource bool
+	// Prompt says at once that everything has come, and not when it is due: users wait for it in the final stop of a failback.
+	// What is said is durable before, so that it would be too much for a copy that follows changes all day.
+	Prompt bool
 	Log          *slog.Logger
 }
 
@@ -36,6 +39,7 @@ type Sink struct {
 	busy    sync.Mutex // held during a conversation; guards state
 	state   state
 	accept  bool          // AcceptSource was not used up yet
+	every   time.Duration // noteEvery
 	release chan struct{} // somebody confirmed what is held back
 
 	mu      sync.Mutex
@@ -50,7 +54,7 @@ func OpenSink(o SinkOptions) (*Sink, error) {
 		return nil, fmt.Errorf("open the copy: %w", err)
 	}
 	s := &Sink{
-		options: o, target: t, accept: o.AcceptSource, release: make(chan struct{}, 1),
+		options: o, target: t, accept: o.AcceptSource, every: noteEvery, release: make(chan struct{}, 1),
 		changed: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {

@@ -97,7 +97,7 @@ func (s *Set) bring(ctx context.Context, o Order, watch func(Progress), ahead bo
 		return Brought{}, err
 	}
 	source, err := files.OpenSource(files.SourceOptions{
-		Directory: o.Tree.Directory, StateDir: dir, Rules: rules, Epoch: o.Epoch, Settle: settle(), ScanInterval: time.Hour, Log: s.log,
+		Directory: o.Tree.Directory, StateDir: dir, Rules: rules, Epoch: o.Epoch, Settle: settleBack(ahead), ScanInterval: time.Hour, Log: s.log,
 	})
 	if err != nil {
 		return Brought{}, err
@@ -105,6 +105,16 @@ func (s *Set) bring(ctx context.Context, o Order, watch func(Progress), ahead bo
 	defer func() { err = errors.Join(err, source.Close(), os.RemoveAll(dir)) }()
 	b := &bringing{open: s.open, order: o, source: source, watch: watch, patience: s.patience, ahead: ahead}
 	return b.run(ctx)
+}
+
+// settleBack is when a file of a copy is read that is brought back. In the final stop of a failback nobody works in it any more,
+// every file has been read once, and users wait: what nobody has open is as it will stay.
+func settleBack(ahead bool) files.Settle {
+	s := settle()
+	if !ahead {
+		s.Quiet = 50 * time.Millisecond
+	}
+	return s
 }
 
 // patienceOf is how long the bringing back waits; tests wait for less.

@@ -20,3 +20,7 @@
 +500ms reload
 +1s drill pbx
 +1s rest
+# Repaired for a failback, and then released without one: pbx is on, and without its address.
++0s crash pbx
++3s revive pbx
++500ms release pbx
