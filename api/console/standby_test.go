@@ -106,6 +106,7 @@ func actions(v status.Server) []status.Action {
 		action("resume", when(v.Mode == "active", "it is watched, and nothing waits to be acknowledged")),
 		action("stop", when(v.Role != "standing by", "release it first")),
 		action("failover", when(v.Role != "standing by", "the standby stands in already")+busy),
+		action(status.Handover, away+busy),
 		action("release", when(v.Role != "standing in", "the standby does not stand in")),
 		action(status.Failback, when(v.Role != "standing in", "the standby does not stand in")+busy),
 		action(status.FromLive, away+when(v.State == "Failure" && away == "", "it has failed")+when(v.Diverged && away == "", "the standby's data is newer (diverged): accept discard-diverged")),
