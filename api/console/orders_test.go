@@ -470,6 +470,18 @@ func TestPagesByKeyboard(t *testing.T) {
 	c.keys(kb.Enter)
 	c.closed()
 	c.until(`document.activeElement.dataset.action === "test-alert"`)
+	c.tabTo(`[data-action="create-token"]`)
+	c.keys(kb.Enter)
+	c.asked()
+	c.tabTo(`dialog [name=owner]`)
+	c.keys("c", "y")
+	c.confirms("create-token", "")
+	c.see("cy (viewer)")
+	c.keys(kb.Escape)
+	c.closed()
+	c.untrapped()
+	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02:40:00Z Mail/letter.txt pbx/vm", "drill pbx",
+		"configure pbx: address: 192.168.11.1|priority: 20", "configure fax: # fax at 192.168.11.24, as its agent tells|address: 192.168.11.4|", "test-alert ")
 }
 
 // goes follows links by the keyboard.
@@ -494,4 +506,23 @@ func (c *console) confirms(order, name string) {
 	c.tabTo(button)
 	c.until(fmt.Sprintf(`document.querySelector('%s').getAttribute("aria-disabled") !== "true"`, button))
 	c.keys(kb.Enter)
+}
+
+// untrapped presses the tabulator until the focus has been out of the page's content and is where it was, both ways.
+func (c *console) untrapped() {
+	c.t.Helper()
+	for _, way := range []input.Modifier{input.ModifierNone, input.ModifierShift} {
+		c.do(chromedp.Evaluate(`window.start = document.activeElement`, nil))
+		outside := false
+		for n := 0; ; n++ {
+			c.do(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(way)))
+			outside = outside || ask[bool](c, `document.activeElement.matches(".skip")`)
+			if outside && ask[bool](c, `document.activeElement === window.start`) {
+				break
+			}
+			if n > 150 {
+				c.t.Fatalf("the focus is trapped at %s", ask[string](c, `document.activeElement.outerHTML.slice(0, 200)`))
+			}
+		}
+	}
 }
