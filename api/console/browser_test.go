@@ -15,9 +15,9 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 
 	"failoverd/api"
@@ -29,8 +29,12 @@ var pictures = flag.String("pictures", "", "directory for screenshots") //nolint
 // patience is how long a test waits for what the page has to show by itself: never reached unless it does not come.
 const patience = time.Minute
 
-// browser is the one browser of these tests; each test has a page of its own in it.
-var browser context.Context //nolint:gochecknoglobals // one for all tests, ended by TestMain
+// browser is the one page of these tests, and line the one cable that leads from it to the API of the test that runs:
+// a browser that starts, or a page in a process of its own, costs more than what most tests do in it.
+var (
+	browser context.Context //nolint:gochecknoglobals // one for all tests, ended by TestMain
+	line    *cable          //nolint:gochecknoglobals // likewise
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -44,7 +48,8 @@ func run(m *testing.M) int {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.Flag("ignore-certificate-errors", true),
-		chromedp.Flag("disable-background-timer-throttling", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(patience))
+		chromedp.Flag("disable-background-timer-throttling", true), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-crash-reporter", true), chromedp.WSURLReadTimeout(patience))
 	allocated, end := chromedp.NewExecAllocator(context.Background(), options...)
 	defer end()
 	ctx, quit := chromedp.NewContext(allocated)
@@ -53,7 +58,13 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "start chromium:", err)
 		return 1
 	}
-	browser = ctx
+	wire, err := newCable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "a port:", err)
+		return 1
+	}
+	defer wire.close()
+	browser, line = ctx, wire
 	return m.Run()
 }
 
@@ -66,6 +77,7 @@ type console struct {
 	url     string
 	stop    func() // ends the API
 	ctx     context.Context
+	screen  screen
 	faults  []string // exceptions, and what the policy has forbidden
 }
 
@@ -75,6 +87,10 @@ var (
 	night    = screen{1280, 900, "dark"}
 	phone    = screen{320, 640, "light"}
 	midnight = screen{320, 640, "dark"}
+
+	opposites = map[string]screen{"desktop": desktop, "midnight": midnight} // each size and each theme
+	crosswise = map[string]screen{"night": night, "phone": phone}           // each the other way round
+	everyone  = map[string]screen{"desktop": desktop, "night": night, "phone": phone, "midnight": midnight}
 )
 
 type screen struct {
@@ -96,7 +112,7 @@ func open(t *testing.T, s screen, role string) *console {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &console{t: t, standby: newStandby(j)}
+	c := &console{t: t, standby: newStandby(j), cable: line, screen: s}
 	c.serve(dir, j)
 	t.Cleanup(func() {
 		c.stop()
@@ -104,11 +120,9 @@ func open(t *testing.T, s screen, role string) *console {
 			t.Error(err)
 		}
 	})
-	tab, leave := chromedp.NewContext(browser)
-	t.Cleanup(leave)
-	bounded, end := context.WithTimeout(tab, 5*patience)
+	tab, end := context.WithTimeout(browser, 5*patience)
 	t.Cleanup(end)
-	c.ctx = bounded
+	c.ctx = tab
 	chromedp.ListenTarget(tab, func(event any) {
 		switch e := event.(type) {
 		case *runtime.EventExceptionThrown:
@@ -130,15 +144,42 @@ func open(t *testing.T, s screen, role string) *console {
 		for _, f := range c.faults {
 			t.Errorf("the page: %s", f)
 		}
+		if err := chromedp.Run(c.ctx, chromedp.Navigate("about:blank")); err != nil { // What it would ask for, nobody answers any more.
+			t.Errorf("leave the page: %v", err)
+		}
 	})
-	// Cookies are of a host, whatever the port: the last test's are taken away.
-	c.do(cdplog.Enable(), network.ClearBrowserCookies(), page.BringToFront(), emulation.SetFocusEmulationEnabled(true), emulation.SetDeviceMetricsOverride(s.width, s.height, 1, s.width < 500),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
-		chromedp.Navigate(c.url))
+	c.do(cdplog.Enable(), page.BringToFront(), emulation.SetFocusEmulationEnabled(true),
+		storage.ClearDataForOrigin(c.url, "cookies,local_storage"))
+	c.looks(s)
+	c.do(chromedp.Navigate(c.url))
 	if role != "" {
 		c.signIn(c.token(role))
 	}
 	return c
+}
+
+// looks has the page drawn in another size and theme.
+func (c *console) looks(s screen) {
+	c.t.Helper()
+	c.do(emulation.SetDeviceMetricsOverride(s.width, s.height, 1, s.width < 500),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}))
+}
+
+// screened calls f in each size and theme, with its name, and leaves the page in the one that it has.
+func (c *console) screened(screens map[string]screen, f func(name string)) {
+	c.t.Helper()
+	for name, s := range screens {
+		c.looks(s)
+		f(name)
+	}
+	c.looks(c.screen)
+}
+
+// in is the same page for a part of a test.
+func (c *console) in(t *testing.T) *console {
+	part := *c
+	part.t = t
+	return &part
 }
 
 // serve has the API answer, at the other end of a cable, until stop is called.
@@ -156,7 +197,7 @@ func (c *console) serve(dir string, j *journal.Journal) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.cable = newCable(c.t, port.Addr().String())
+	c.cable.lead(port.Addr().String())
 	c.url = "https://" + c.cable.address()
 	socket, err := api.ListenSocket(filepath.Join(dir, "s"), "")
 	if err != nil {
@@ -166,7 +207,7 @@ func (c *console) serve(dir string, j *journal.Journal) {
 	ended := make(chan error, 1)
 	go func() { ended <- c.api.Run(ctx, socket, port) }()
 	c.stop = func() {
-		c.cable.close()
+		c.cable.unplug(true)
 		cancel()
 		if err := <-ended; err != nil {
 			c.t.Errorf("Run: %v", err)

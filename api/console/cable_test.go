@@ -4,31 +4,43 @@ import (
 	"io"
 	"net"
 	"sync"
-	"testing"
 )
 
 // cable carries connections from the browser to the API, and can be cut.
 type cable struct {
-	t        *testing.T
 	listener net.Listener
-	to       string
 	carrying sync.WaitGroup
 
 	mu   sync.Mutex
+	to   string // where it leads
 	open map[net.Conn]struct{}
 	off  bool
 }
 
-// newCable returns a cable that leads to an address.
-func newCable(t *testing.T, to string) *cable {
-	t.Helper()
+// newCable returns a cable that leads nowhere yet.
+func newCable() (*cable, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	c := &cable{t: t, listener: l, to: to, open: map[net.Conn]struct{}{}}
+	c := &cable{listener: l, open: map[net.Conn]struct{}{}, off: true}
 	c.carrying.Go(c.accept)
-	return c
+	return c, nil
+}
+
+// lead has it lead to an address, plugged in.
+func (c *cable) lead(to string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.to, c.off = to, false
+}
+
+// far dials the other end.
+func (c *cable) far() (net.Conn, error) {
+	c.mu.Lock()
+	to := c.to
+	c.mu.Unlock()
+	return net.Dial("tcp", to)
 }
 
 func (c *cable) address() string { return c.listener.Addr().String() }
@@ -40,7 +52,7 @@ func (c *cable) accept() {
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("tcp", c.to)
+		far, err := c.far()
 		if err != nil || !c.holds(near, far) {
 			near.Close()
 			if far != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
@@ -362,4 +363,166 @@ func TestDialogs(t *testing.T) {
 	c.see("it does not answer")
 	c.axe("a test of connections")
 	c.carriedOut("replicate-to-live pbx", "drill crm", "stop crm", "test-alert ", "test crm")
+}
+
+// The pages and orders that a keyboard alone has to do, besides those above: the menu of a row, a hand-over, a failback,
+// what is decided about files, a drill, the settings of a server, a new one, the options.
+func TestPagesByKeyboard(t *testing.T) {
+	c := open(t, night, "admin")
+	c.standby.copiesFiles("pbx")
+	c.standby.preview(status.Handover, status.Preview{Steps: []plan.Shown{{Name: "leave", Title: "Stop the application on pbx", Will: "by its agent"}}})
+
+	// The menu: arrows in a circle, a letter, Escape, Tab; what is not possible says why, and stays.
+	menu := `.list tr:first-child .more`
+	c.tabTo(menu)
+	c.keys(kb.Enter)
+	c.until(`document.activeElement.dataset.item === "open"`)
+	c.examine(crosswise, "the menu of a row", "menu")
+	c.keys(kb.ArrowUp)
+	c.until(`document.activeElement.dataset.item === "settings"`)
+	c.keys(kb.ArrowDown, kb.ArrowDown)
+	c.until(`document.activeElement.dataset.item === "test"`)
+	c.keys(kb.Escape)
+	c.until(`!document.querySelector("[role=menu]") && document.activeElement.matches(".more")`)
+	c.keys(" ", kb.End, kb.Home)
+	c.keys(kb.Tab)
+	c.until(`!document.querySelector("[role=menu]") && document.activeElement.matches(".list tr:first-child a")`)
+	c.do(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(input.ModifierShift)))
+	c.until(`document.activeElement.matches(".more")`)
+	c.keys(kb.Enter, "r")
+	c.until(`document.activeElement.dataset.item === "resume"`)
+	c.keys(kb.Enter)
+	c.until(`document.activeElement.innerText.includes("nothing waits to be acknowledged")`)
+	c.keys("h")
+	c.until(`document.activeElement.dataset.item === "handover"`)
+	c.keys(kb.Enter)
+	c.asked()
+	c.see("Hand pbx over to standby-1?")
+	c.see("Its agent stops the application on pbx.")
+	c.examine(crosswise, "a hand-over", "handover")
+	c.keys(kb.Escape)
+	c.closed()
+	c.until(`document.activeElement.matches(".list tr:first-child .more")`)
+	c.keys(kb.Enter, "h", kb.Enter)
+	c.confirms("handover", "pbx")
+	c.until(`location.hash === "#/operations/handover-1"`)
+	c.see("Hand-over of pbx")
+	c.standby.ends("pbx", plan.Succeeded)
+
+	c.standby.dies("pbx", true)
+	c.goes("#/", "#/servers/pbx")
+	c.tabTo(`[data-action="failback"]`)
+	c.until(`document.activeElement.getAttribute("aria-disabled") !== "true"`)
+	c.keys(kb.Enter)
+	c.confirms("failback", "pbx")
+	c.until(`location.hash === "#/operations/failback-2"`)
+	c.standby.begin()
+	c.standby.copiesFiles("pbx")
+	c.standby.holds("pbx", 12)
+
+	c.goes("#/", "#/servers/pbx", "#/servers/pbx/replication")
+	c.tabTo(`[data-action="confirm-deletions-vm"]`)
+	c.keys(kb.Enter)
+	c.confirms("confirm-deletions", "pbx")
+	c.until(`!document.querySelector("[data-action=confirm-deletions-vm]")`)
+	c.tabTo(`[data-action="set-aside-vm"]`)
+	c.keys(" ")
+	c.tabTo(`[data-action="restore-vm-0"]`)
+	c.keys(kb.Enter)
+	c.confirms("restore", "")
+	c.closed()
+	c.until(`document.activeElement.dataset.action === "restore-vm-0"`)
+
+	c.goes("#/servers/pbx/overview")
+	c.tabTo(`[data-action="drill"]`)
+	c.keys(kb.Enter)
+	c.confirms("drill", "")
+	c.until(`location.hash === "#/operations/drill-1"`)
+	c.standby.ends("pbx", plan.Succeeded)
+
+	c.goes("#/servers/pbx", "#/servers/pbx/settings")
+	c.tabTo("textarea")
+	c.do(chromedp.KeyEvent(kb.End, chromedp.KeyModifiers(input.ModifierCtrl)))
+	c.keys("priority: 20")
+	c.tabTo(`[data-action="test"]`) // The text lets the focus go.
+	c.keys(kb.Enter)
+	c.see("It can be saved")
+	c.tabTo(`[data-action="save"]`)
+	c.keys(kb.Enter)
+	c.see("saved, and in force")
+
+	c.goes("#/new")
+	c.tabTo(`[name=agent]`)
+	c.do(chromedp.KeyEvent("192.168.11.24\r"))
+	c.until(`document.querySelector("[name=server]").value === "fax"`)
+	c.tabTo(`[data-action="test"]`)
+	c.keys(kb.Enter)
+	c.tabTo(`[data-action="save"]`)
+	c.keys(kb.Enter)
+	c.until(`location.hash === "#/servers/fax"`)
+
+	c.goes("#/options")
+	c.tabTo(`[data-action="test-alert"]`)
+	c.keys(kb.Enter)
+	c.confirms("test-alert", "")
+	c.see("ops@example.com: accepted.")
+	c.until(`document.activeElement.matches("dialog .cancel")`) // What had the focus is gone.
+	c.keys(kb.Enter)
+	c.closed()
+	c.until(`document.activeElement.dataset.action === "test-alert"`)
+	c.tabTo(`[data-action="create-token"]`)
+	c.keys(kb.Enter)
+	c.asked()
+	c.tabTo(`dialog [name=owner]`)
+	c.keys("c", "y")
+	c.confirms("create-token", "")
+	c.see("cy (viewer)")
+	c.keys(kb.Escape)
+	c.closed()
+	c.untrapped()
+	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02:40:00Z Mail/letter.txt pbx/vm", "drill pbx",
+		"configure pbx: address: 192.168.11.1|priority: 20", "configure fax: # fax at 192.168.11.24, as its agent tells|address: 192.168.11.4|", "test-alert ")
+}
+
+// goes follows links by the keyboard.
+func (c *console) goes(links ...string) {
+	c.t.Helper()
+	for _, to := range links {
+		c.tabTo(fmt.Sprintf(`a[href=%q]`, to))
+		c.keys(kb.Enter)
+		c.until(fmt.Sprintf(`location.hash === %q`, to))
+	}
+}
+
+// confirms gives the order of the open dialog by the keyboard; the name is typed if the dialog wants it.
+func (c *console) confirms(order, name string) {
+	c.t.Helper()
+	c.until(`document.querySelector("dialog[open]") && !document.querySelector("dialog").innerText.includes("Asking the standby")`)
+	if name != "" {
+		c.tabTo(`dialog .typed`)
+		c.do(chromedp.KeyEvent(name))
+	}
+	button := fmt.Sprintf(`dialog [data-do=%q]`, order)
+	c.tabTo(button)
+	c.until(fmt.Sprintf(`document.querySelector('%s').getAttribute("aria-disabled") !== "true"`, button))
+	c.keys(kb.Enter)
+}
+
+// untrapped presses the tabulator until the focus has been out of the page's content and is where it was, both ways.
+func (c *console) untrapped() {
+	c.t.Helper()
+	for _, way := range []input.Modifier{input.ModifierNone, input.ModifierShift} {
+		c.do(chromedp.Evaluate(`window.start = document.activeElement`, nil))
+		outside := false
+		for n := 0; ; n++ {
+			c.do(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(way)))
+			outside = outside || ask[bool](c, `document.activeElement.matches(".skip")`)
+			if outside && ask[bool](c, `document.activeElement === window.start`) {
+				break
+			}
+			if n > 150 {
+				c.t.Fatalf("the focus is trapped at %s", ask[string](c, `document.activeElement.outerHTML.slice(0, 200)`))
+			}
+		}
+	}
 }

@@ -117,93 +117,85 @@ func (s *standby) alerts() {
 
 // Each part of a server's page, and the options: what they show, in every size and theme, and that axe finds nothing.
 func TestPages(t *testing.T) {
-	screens := map[string]screen{"desktop": desktop, "midnight": midnight} // each theme, each size
+	screens := opposites
 	if os.Getenv("FAILOVERD_TEST_SCREENS") == "all" {
-		screens["night"], screens["phone"] = night, phone
+		screens = everyone
 	}
-	for name, s := range screens {
-		t.Run(name, func(t *testing.T) {
-			c := open(t, s, "admin")
-			c.standby.copiesFiles("pbx")
-			c.standby.alerts()
-			if err := c.standby.record("pbx"); err != nil {
-				t.Fatal(err)
-			}
-			for _, kind := range []string{status.FromLive, status.Drill} {
-				if _, err := c.standby.Replicate(t.Context(), "pbx", kind, orderOf("bob")); err != nil {
-					t.Fatal(err)
-				}
-				c.standby.ends("pbx", plan.Succeeded)
-			}
-			for _, page := range []struct {
-				at   string
-				sees []string
-			}{
-				{"servers/pbx/overview", []string{"Would a takeover succeed now?", "The last decision", "Is it us?", "1740 pings, 9 lost", "Last pings"}},
-				{"servers/pbx/replication", []string{"1\u202f204\u202f331 rows in 41 tables", "12.0 GiB free", "Why not complete?", "Extn/201.wav", "replication from live", "before the upgrade"}},
-				{"servers/pbx/events", []string{"of pbx by bob", "the files of pbx are followed"}},
-				{"servers/pbx/drills", []string{"Not rehearsed:", "the files", "drill"}},
-				{"servers/pbx/settings", []string{"/etc/failoverd/servers.d/pbx.yaml", "nothing has been changed", "Remove pbx"}},
-				{"servers/crm/settings", []string{"It cannot be changed from here: it stands in /etc/failoverd/failoverd.yaml among others"}},
-				{"servers/none/overview", []string{"There is no server of this name."}},
-				{"new", []string{"Discover, if an agent runs there", "give it a name"}},
-				{"options", []string{"Delivery log", "ops@example.com", "not paired", "AB:AB", "Revoke alice", "Make a token", "Witness"}},
-				{"events", []string{"the files of pbx are followed"}},
-			} {
-				c.do(chromedp.Evaluate(fmt.Sprintf(`location.hash = "#/%s"`, page.at), nil))
-				for _, text := range page.sees {
-					c.see(text)
-				}
-				c.axe(page.at)
-				c.picture(strings.ReplaceAll(page.at, "/", "-") + "-" + name)
+	c := open(t, desktop, "admin")
+	c.standby.copiesFiles("pbx")
+	c.standby.alerts()
+	if err := c.standby.record("pbx"); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{status.FromLive, status.Drill} {
+		if _, err := c.standby.Replicate(t.Context(), "pbx", kind, orderOf("bob")); err != nil {
+			t.Fatal(err)
+		}
+		c.standby.ends("pbx", plan.Succeeded)
+	}
+	for _, page := range []struct {
+		at   string
+		sees []string
+	}{
+		{"servers/pbx/overview", []string{"Would a takeover succeed now?", "The last decision", "Is it us?", "1740 pings, 9 lost", "Last pings"}},
+		{"servers/pbx/replication", []string{"1\u202f204\u202f331 rows in 41 tables", "12.0 GiB free", "Why not complete?", "Extn/201.wav", "replication from live", "before the upgrade"}},
+		{"servers/pbx/events", []string{"of pbx by bob", "the files of pbx are followed"}},
+		{"servers/pbx/drills", []string{"Not rehearsed:", "the files", "drill"}},
+		{"servers/pbx/settings", []string{"/etc/failoverd/servers.d/pbx.yaml", "nothing has been changed", "Remove pbx"}},
+		{"servers/crm/settings", []string{"It cannot be changed from here: it stands in /etc/failoverd/failoverd.yaml among others"}},
+		{"servers/none/overview", []string{"There is no server of this name."}},
+		{"new", []string{"Discover, if an agent runs there", "give it a name"}},
+		{"options", []string{"Delivery log", "ops@example.com", "not paired", "AB:AB", "Revoke alice", "Make a token", "Witness"}},
+		{"events", []string{"the files of pbx are followed"}},
+	} {
+		c.do(chromedp.Evaluate(fmt.Sprintf(`location.hash = "#/%s"`, page.at), nil))
+		c.screened(screens, func(string) {
+			for _, text := range page.sees {
+				c.see(text)
 			}
 		})
+		c.examine(screens, page.at, strings.ReplaceAll(page.at, "/", "-"))
 	}
 }
 
 // A server is added: discovered, completed with a mistake, tested, mended, tested again, saved. What was not tested as it
 // stands cannot be saved, and a second click adds nothing.
 func TestServerIsAdded(t *testing.T) {
-	for name, s := range map[string]screen{"desktop": desktop, "midnight": midnight} {
-		t.Run(name, func(t *testing.T) {
-			c := open(t, s, "admin")
-			c.do(chromedp.Evaluate(`location.hash = "#/new"`, nil))
-			c.do(chromedp.WaitVisible(`[name=agent]`), chromedp.SendKeys(`[name=agent]`, "192.168.11.99\r"))
-			c.see("no agent is paired at 192.168.11.99:7443.")
-			c.clear(`[name=agent]`)
-			c.do(chromedp.SendKeys(`[name=agent]`, "192.168.11.24\r"))
-			c.see("PostgreSQL 15.18 at 192.168.11.4:5432")
-			c.see("files spool: /var/spool/fax, 1\u202f204 files")
-			c.until(`document.querySelector("[name=server]").value === "fax" && document.querySelector("textarea").value.startsWith("# fax at 192.168.11.24")`)
-			if ask[bool](c, `Boolean(document.querySelector("[data-action=save]"))`) {
-				t.Error("it can be saved untested")
-			}
-			c.do(chromedp.SendKeys(`textarea`, kb.End+"adress: 1\n"))
-			c.click(`[data-action=test]`)
-			c.see("1 problem")
-			c.see("did you mean address?")
-			c.axe("a configuration with a mistake")
-			if ask[bool](c, `Boolean(document.querySelector("[data-action=save]"))`) {
-				t.Error("a mistake can be saved")
-			}
-			c.do(chromedp.Evaluate(`{ const a = document.querySelector("textarea"); a.value = a.value.replace("adress: 1\n", ""); a.dispatchEvent(new Event("input", {bubbles: true})); }`, nil))
-			c.click(`[data-action=test]`)
-			c.see("It can be saved, but 1 thing did not answer")
-			c.see("password authentication failed")
-			c.axe("a configuration that was tested")
-			c.picture("new-server-" + name)
-			c.until(`document.querySelector("[data-action=save]")`)
-			c.do(chromedp.SendKeys(`textarea`, kb.End+"# one letter more\n"))
-			c.until(`!document.querySelector("[data-action=save]")`)
-			c.carriedOut()
-			c.click(`[data-action=test]`)
-			c.until(`document.querySelector("[data-action=save]")`)
-			c.do(chromedp.Evaluate(`{ const b = document.querySelector("[data-action=save]"); b.click(); b.click(); }`, nil))
-			c.until(`location.hash === "#/servers/fax"`)
-			c.until(`document.querySelector(".details h2")?.textContent.startsWith("fax")`)
-			c.carriedOut("configure fax: # fax at 192.168.11.24, as its agent tells|address: 192.168.11.4|# one letter more|")
-		})
+	c := open(t, midnight, "admin")
+	c.do(chromedp.Evaluate(`location.hash = "#/new"`, nil))
+	c.do(chromedp.WaitVisible(`[name=agent]`), chromedp.SendKeys(`[name=agent]`, "192.168.11.99\r"))
+	c.see("no agent is paired at 192.168.11.99:7443.")
+	c.clear(`[name=agent]`)
+	c.do(chromedp.SendKeys(`[name=agent]`, "192.168.11.24\r"))
+	c.see("PostgreSQL 15.18 at 192.168.11.4:5432")
+	c.see("files spool: /var/spool/fax, 1\u202f204 files")
+	c.until(`document.querySelector("[name=server]").value === "fax" && document.querySelector("textarea").value.startsWith("# fax at 192.168.11.24")`)
+	if ask[bool](c, `Boolean(document.querySelector("[data-action=save]"))`) {
+		t.Error("it can be saved untested")
 	}
+	c.do(chromedp.SendKeys(`textarea`, kb.End+"adress: 1\n"))
+	c.click(`[data-action=test]`)
+	c.see("1 problem")
+	c.see("did you mean address?")
+	c.examine(opposites, "a configuration with a mistake", "")
+	if ask[bool](c, `Boolean(document.querySelector("[data-action=save]"))`) {
+		t.Error("a mistake can be saved")
+	}
+	c.do(chromedp.Evaluate(`{ const a = document.querySelector("textarea"); a.value = a.value.replace("adress: 1\n", ""); a.dispatchEvent(new Event("input", {bubbles: true})); }`, nil))
+	c.click(`[data-action=test]`)
+	c.see("It can be saved, but 1 thing did not answer")
+	c.see("password authentication failed")
+	c.examine(opposites, "a configuration that was tested", "new-server")
+	c.until(`document.querySelector("[data-action=save]")`)
+	c.do(chromedp.SendKeys(`textarea`, kb.End+"# one letter more\n"))
+	c.until(`!document.querySelector("[data-action=save]")`)
+	c.carriedOut()
+	c.click(`[data-action=test]`)
+	c.until(`document.querySelector("[data-action=save]")`)
+	c.do(chromedp.Evaluate(`{ const b = document.querySelector("[data-action=save]"); b.click(); b.click(); }`, nil))
+	c.until(`location.hash === "#/servers/fax"`)
+	c.until(`document.querySelector(".details h2")?.textContent.startsWith("fax")`)
+	c.carriedOut("configure fax: # fax at 192.168.11.24, as its agent tells|address: 192.168.11.4|# one letter more|")
 }
 
 // A configuration that somebody else has changed meanwhile is not overwritten, and a server is not removed by accident.

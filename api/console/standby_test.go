@@ -29,9 +29,19 @@ type standby struct {
 	block    chan struct{}     // if not nil, orders wait for it
 }
 
-// newStandby watches pbx and crm, which are well, and web, which is suspended.
+// newStandby is one that has just begun.
 func newStandby(j *journal.Journal) *standby {
-	s := &standby{journal: j, previews: map[string]status.Preview{}, files: map[string]string{"pbx": "address: 192.168.11.1\n"}}
+	s := &standby{journal: j}
+	s.begin()
+	return s
+}
+
+// begin has it watch pbx, crm and web, which are well, as if nothing had been ordered yet. What is in the journal stays.
+func (s *standby) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.records, s.orders = nil, nil
+	s.previews, s.files = map[string]status.Preview{}, map[string]string{"pbx": "address: 192.168.11.1\n"}
 	now := time.Now()
 	s.now = status.Snapshot{
 		GeneratedAt: now, Verdict: status.AllReady, Attention: []status.Notice{},
@@ -43,7 +53,6 @@ func newStandby(j *journal.Journal) *standby {
 		},
 		Servers: []status.Server{s.server("pbx", "192.168.11.1"), s.server("crm", "192.168.11.2"), s.server("web", "192.168.11.3")},
 	}
-	return s
 }
 
 // server is a primary that is well, with a copy of its database.
@@ -97,6 +106,7 @@ func actions(v status.Server) []status.Action {
 		action("resume", when(v.Mode == "active", "it is watched, and nothing waits to be acknowledged")),
 		action("stop", when(v.Role != "standing by", "release it first")),
 		action("failover", when(v.Role != "standing by", "the standby stands in already")+busy),
+		action(status.Handover, away+busy),
 		action("release", when(v.Role != "standing in", "the standby does not stand in")),
 		action(status.Failback, when(v.Role != "standing in", "the standby does not stand in")+busy),
 		action(status.FromLive, away+when(v.State == "Failure" && away == "", "it has failed")+when(v.Diverged && away == "", "the standby's data is newer (diverged): accept discard-diverged")),

@@ -2,9 +2,9 @@
 import { html } from "./vendor/htm-preact.js";
 import { state, changed } from "./store.js";
 
-const names = [
+export const names = [
   ["suspend", "Suspend"], ["resume", "Resume"], ["stop", "Stop"],
-  ["failover", "Failover now"], ["release", "Release"], ["failback", "Fail back"],
+  ["failover", "Failover now"], ["handover", "Hand over"], ["release", "Release"], ["failback", "Fail back"],
   ["replicate-from-live", "Replicate from live"], ["replicate-to-live", "Replicate to live"], ["rollback", "Roll back copies"],
   ["drill", "Drill"],
 ];

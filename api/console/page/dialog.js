@@ -1,6 +1,6 @@
 // The question before an order: what it does, from which host to which, what is at risk, what refuses it. It is asked of
 // the standby when the dialog opens, and the order carries the state that was looked at: another one is refused.
-import { html, useState, useEffect, useRef } from "./vendor/htm-preact.js";
+import { html, useState, useEffect, useLayoutEffect, useRef } from "./vendor/htm-preact.js";
 import { state, poll, changed } from "./store.js";
 import { request, serverPath } from "./api.js";
 import { orders } from "./orders.js";
@@ -39,6 +39,9 @@ export function Dialog({ action, name, ...subject }) {
     look();
     return () => dialog.close(); // The focus goes back to where it came from.
   }, []);
+
+  // The button that had the focus is gone when there is an outcome.
+  useLayoutEffect(() => { if (outcome) box.current.querySelector(".cancel").focus(); }, [outcome]);
 
   const close = () => { state.dialog = null; changed(); };
   const checks = facts?.preview?.checks.filter((c) => c.result === "critical") ?? [];

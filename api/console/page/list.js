@@ -1,32 +1,40 @@
 // The list of servers: state, readiness, the last pings, the age of the data, what to do.
-import { html } from "./vendor/htm-preact.js";
+import { html, useState } from "./vendor/htm-preact.js";
 import { state } from "./store.js";
 import { Mark } from "./shape.js";
 import { toServer } from "./place.js";
+import { Menu } from "./menu.js";
 import { DrillAge } from "./details.js";
 import { look, readiness, treeLook, serves, span, clock } from "./words.js";
 
 export function ServerList({ selected, chosen }) {
   const { servers, standby } = state.snapshot;
+  const [menu, open] = useState(null); // {name, from}
+  const of = menu && servers.find((s) => s.name === menu.name);
   return html`<section class="list" aria-label="Servers">
     <table role="table">
       <thead role="rowgroup"><tr role="row">
         ${["Server", "State", "Served by", "Readiness", "Last pings", "Data", "Drill"].map((h) => html`<th role="columnheader" scope="col">${h}</th>`)}
       </tr></thead>
       <tbody role="rowgroup">
-        ${servers.map((s) => html`<${Row} key=${s.name} s=${s} standby=${standby.name} selected=${s === selected} chosen=${chosen} />`)}
+        ${servers.map((s) => html`<${Row} key=${s.name} s=${s} standby=${standby.name} selected=${s === selected} chosen=${chosen} menu=${menu?.name === s.name} open=${open} />`)}
       </tbody>
     </table>
+    ${of && html`<${Menu} key=${of.name} server=${of} from=${menu.from} close=${() => open(null)} />`}
   </section>`;
 }
 
-function Row({ s, standby, selected, chosen }) {
+function Row({ s, standby, selected, chosen, menu, open }) {
   const go = (event) => {
-    if (!event.target.closest("a")) location.hash = toServer(s.name);
+    if (!event.target.closest("a, button")) location.hash = toServer(s.name);
+  };
+  const show = (event) => {
+    event.preventDefault();
+    open(menu ? null : { name: s.name, from: event.currentTarget.closest("tr").querySelector(".more") });
   };
   const worst = s.readiness.checks.filter((c) => c.result === "critical" || c.result === "warning").length;
-  return html`<tr role="row" class=${selected ? "selected" : ""} onClick=${go}>
-    <th role="rowheader" scope="row"><a href=${toServer(s.name)} aria-current=${selected && chosen ? "true" : undefined}>${s.name}</a><small>${s.address}</small></th>
+  return html`<tr role="row" class=${selected ? "selected" : ""} onClick=${go} onContextMenu=${show}>
+    <th role="rowheader" scope="row"><button type="button" class="more" aria-haspopup="menu" aria-expanded=${menu ? "true" : "false"} aria-label=${`Actions of ${s.name}`} onClick=${show}>⋯</button><a href=${toServer(s.name)} aria-current=${selected && chosen ? "true" : undefined}>${s.name}</a><small>${s.address}</small></th>
     <td role="cell" data-head="State"><${Mark} as=${look(s)} /></td>
     <td role="cell" data-head="Served by">${serves(s, standby)}</td>
     <td role="cell" data-head="Readiness"><${Mark} as=${readiness(s.readiness.verdict)} />${worst > 0 && html` <small>(${worst})</small>`}</td>

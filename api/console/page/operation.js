@@ -17,9 +17,10 @@ export function OperationPage({ id }) {
   const s = state.snapshot.servers.find((v) => v.name === o.server);
   const until = o.ended_at ? Date.parse(o.ended_at) : serverNow();
   const done = o.steps.filter((d) => d.state === "succeeded").length;
-  // A failback that has begun to start the primary's application is not taken back any more.
-  const final = o.kind === "failback" ? o.steps.find((d) => d.name === "application") : null;
-  const past = final && final.state !== "queued" && final.state !== "skipped";
+  // A failback that has begun to start the primary's application, and a hand-over whose stand-in has been started, are not
+  // taken back any more.
+  const final = o.steps.find((d) => d.name === { failback: "application", handover: "start" }[o.kind]);
+  const past = final && (o.kind === "handover" ? final.state === "succeeded" : final.state !== "queued" && final.state !== "skipped");
   const why = mayNot() || (o.state === "cancelling" ? "it is being cancelled" : past ? "it is past its point of no return" : "");
   return html`<section class="operation">
     <h1>${operationWord(o.kind)[0].toUpperCase() + operationWord(o.kind).slice(1)} of <a href=${toServer(o.server)}>${o.server}</a></h1>

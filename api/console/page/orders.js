@@ -81,6 +81,25 @@ export const orders = {
     },
     send: give("failover", decision),
   },
+  handover: {
+    word: (name) => `Hand ${name} over`, reason: true, preview: true,
+    about: ({ server, preview, standby, snapshot }) => {
+      const agent = preview.steps.some((d) => d.name === "leave" && !d.will.startsWith("nothing"));
+      const bare = others(snapshot, server);
+      return {
+        question: `Hand ${server.name} over to ${standby}?`, typed: true, from: server.name, to: standby,
+        effect: html`${preview.crossings.length + server.files.length > 0 ? `The data of ${server.name} and its role go` : `The role of ${server.name} goes`} to ${standby}, and nothing is lost. ${
+          agent ? `Its agent stops the application on ${server.name}.` : `You stop the application on ${server.name}, and take its service address off, when the operation waits for that.`} ${
+          server.assume_address ? html`${standby} then serves its users at ${server.service_addresses.map((a) => html`<code>${a}</code> `)}` : ""}`,
+        risks: [
+          `Nobody serves the users of ${server.name} during the final stop.`,
+          `The start of the stand-in on ${standby} is the point of no return. Until then a step that fails takes everything back, and you can cancel.`,
+          ...(bare.length ? [`Until ${server.name} is failed back or released, nobody stands in for ${bare.join(", ")}.`] : []),
+        ],
+      };
+    },
+    send: give("handover", decision),
+  },
   release: {
     word: (name) => `Release ${name}`, reason: true, preview: true, instead: ["failback", "Fail back instead"],
     about: ({ server, standby, snapshot }) => ({

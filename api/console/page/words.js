@@ -139,7 +139,7 @@ export const number = (n) => n.toLocaleString("en").replaceAll(",", "\u202f");
 
 // operationWord is what an operation is called.
 export function operationWord(kind) {
-  return { takeover: "takeover", release: "release", "replicate-from-live": "replication from live", "replicate-to-live": "replication to live", rollback: "rollback", failback: "failback", drill: "drill" }[kind] ?? kind;
+  return { takeover: "takeover", release: "release", "replicate-from-live": "replication from live", "replicate-to-live": "replication to live", rollback: "rollback", failback: "failback", handover: "hand-over", drill: "drill" }[kind] ?? kind;
 }
 
 export const plural = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
