@@ -295,7 +295,7 @@ func (h *homestead) finalStop(operation string) string {
 		steps += fmt.Sprintf(", %s %v", r.Steps[i].Name, took(r.Steps[i].Name).Round(time.Millisecond))
 	}
 	return fmt.Sprintf("the final stop took %v, of which the application's own stop took %v and its start %v: %v beside them%s",
-		whole.Round(time.Millisecond), stop.Round(time.Millisecond), start.Round(time.Millisecond), (whole-stop-start).Round(time.Millisecond), steps)
+		whole.Round(time.Millisecond), stop.Round(time.Millisecond), start.Round(time.Millisecond), (whole - stop - start).Round(time.Millisecond), steps)
 }
 
 // home checks that the primary serves with everything that was written, once.

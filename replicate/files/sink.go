@@ -29,7 +29,7 @@ type SinkOptions struct {
 	// Prompt says at once that everything has come, and not when it is due: users wait for it in the final stop of a failback.
 	// What is said is durable before, so that it would be too much for a copy that follows changes all day.
 	Prompt bool
-	Log          *slog.Logger
+	Log    *slog.Logger
 }
 
 // Sink keeps a copy of a source's tree. One conversation at a time brings it up to date.
