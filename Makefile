@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 
-.PHONY: all build install packages test-packages demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-db bench-files soak soak-files test-edges chaos clean
+.PHONY: all build install packages test-packages demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-loop bench-db bench-files soak soak-files soak-rest test-edges chaos clean
 
 all: build
 
@@ -60,6 +60,9 @@ bench-takeover: build ## beside keepalived and an administrator's script
 bench-ping: build ## beside fping and an exporter
 	go run ./bench/ping
 
+bench-loop: build ## how late the decisions of a busy standby are: 200 servers, a thousand events a second
+	go run ./bench/loop
+
 bench-db: ## complete copies beside the tools that people use: 1 GiB, five runs each
 	go run ./bench/database
 
@@ -74,6 +77,11 @@ SEED ?= $(shell date +%s)
 
 soak-files: ## a tree that changes without any order, both sides killed at random: SOAK=1h, SEED
 	go test ./replicate/files -run '^TestSoak$$' -v -count 1 -timeout 0 -soak $(SOAK) -seed $(SEED)
+
+REST ?= 24h
+
+soak-rest: ## a daemon at rest and its nightly copies, in compressed time: REST=24h
+	go test ./standby -run '^TestAtRest$$' -v -count 1 -timeout 0 -rest $(REST)
 
 test-edges: deps ## failback and hand-over killed on both sides of every edge; make test takes a quarter of them, other ones each time
 	FAILOVERD_TEST_EDGES=all go test ./cmd/failoverd -run '^TestKilledAtEveryEdgeOfA(Failback|Handover)$$' -v -count 1 -timeout 1h

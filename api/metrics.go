@@ -22,6 +22,7 @@ type Metrics struct {
 	version   string
 	rtt       *prometheus.HistogramVec
 	misses    *prometheus.CounterVec
+	decision  prometheus.Histogram
 	takeover  *prometheus.HistogramVec
 	takeovers *prometheus.CounterVec
 	copying   *prometheus.HistogramVec
@@ -47,6 +48,10 @@ func NewMetrics(version string) *Metrics {
 		misses: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "failoverd_misses_total", Help: "Pings that were not answered in time.",
 		}, []string{"server"}),
+		decision: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "failoverd_decision_seconds", Help: "From the time-out of a missed ping until what it means was decided and written down.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}),
 		takeover: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "failoverd_takeover_seconds", Help: "How long takeovers took, from the decision to their end.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
@@ -95,6 +100,10 @@ func (m *Metrics) ObserveMiss(server string) {
 	m.note(server)
 	m.misses.WithLabelValues(server).Inc()
 }
+
+// ObserveDecision counts a missed ping that was decided about. Took is the time from the time-out of the ping until what
+// it means was on disk.
+func (m *Metrics) ObserveDecision(took time.Duration) { m.decision.Observe(took.Seconds()) }
 
 // ObserveTakeover counts a takeover that has ended. The result is a state of
 // plan.Record: succeeded, partial, undone, failed, cancelled.
@@ -148,7 +157,7 @@ func (m *Metrics) ObserveHeartbeat(heard bool) {
 
 // observed are the numbers of what happens.
 func (m *Metrics) observed() []prometheus.Collector {
-	return []prometheus.Collector{m.rtt, m.misses, m.takeover, m.takeovers, m.copying, m.drilling, m.failbacks, m.stop, m.handovers, m.handing, m.beats}
+	return []prometheus.Collector{m.rtt, m.misses, m.decision, m.takeover, m.takeovers, m.copying, m.drilling, m.failbacks, m.stop, m.handovers, m.handing, m.beats}
 }
 
 // note remembers that there are series of the server.

@@ -40,6 +40,7 @@ func TestMetrics(t *testing.T) {
 	m.ObservePing("PBX", 2*time.Millisecond)
 	m.ObserveMiss("CRM")
 	m.ObserveMiss("CRM")
+	m.ObserveDecision(700 * time.Microsecond)
 	m.ObserveTakeover("CRM", "succeeded", 300*time.Millisecond)
 	m.ObserveReplication("PBX", status.FromLive, "failed", 20*time.Second)
 	m.ObserveDrill("PBX", "succeeded", 20*time.Second)
@@ -91,6 +92,8 @@ func TestMetrics(t *testing.T) {
 		`failoverd_ping_rtt_seconds_bucket{server="PBX",le="0.0005"} 1`,
 		`failoverd_misses_total{server="CRM"} 2`,
 		`failoverd_misses_consecutive{server="CRM"} 15`,
+		`failoverd_decision_seconds_bucket{le="0.0005"} 0`,
+		`failoverd_decision_seconds_bucket{le="0.001"} 1`,
 		`failoverd_takeovers_total{result="succeeded",server="CRM"} 1`,
 		`failoverd_takeover_seconds_sum{server="CRM"} 0.3`,
 		`failoverd_replication_duration_seconds_bucket{kind="replicate-from-live",result="failed",server="PBX",le="15"} 0`,

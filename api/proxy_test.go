@@ -125,8 +125,8 @@ func (w *countingWriter) Flush()              {}
 
 func (w *countingWriter) Write(b []byte) (int, error) {
 	w.text.Write(b)
-	if strings.Contains(string(b), "id: ") {
-		if w.left--; w.left == 0 {
+	if n := strings.Count(string(b), "id: "); n > 0 {
+		if w.left -= n; w.left <= 0 {
 			w.full()
 		}
 	}

@@ -9,9 +9,12 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -290,6 +293,105 @@ func TestThousandIdleStreams(t *testing.T) {
 		c.Close()
 	}
 	eventually(t, func() bool { return w.api.streams.count() == 0 && runtime.NumGoroutine() < goroutines+20 })
+}
+
+// In a storm of events a stream is written to now and then, and with all of them in order; one that comes alone is sent at once.
+func TestStreamGathersAStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &growingHistory{changed: make(chan struct{})}
+		s, err := New(Config{Standby: newFakeStandby(), History: h})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const storm = 1000
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &writesOf{began: time.Now()}
+		var running sync.WaitGroup
+		running.Go(func() {
+			s.pump(ctx, &sender{w: w, control: http.NewResponseController(w), patience: time.Second}, 0, func(e journal.Event) bool { return e.Kind != "hidden" })
+		})
+		for range storm {
+			h.add(tick(0, "PBX"))
+			<-time.After(time.Millisecond)
+		}
+		<-time.After(time.Second)
+		h.add(journal.Event{Kind: "hidden"})
+		<-time.After(time.Second)
+		alone := time.Since(w.began)
+		h.add(tick(0, "PBX"))
+		synctest.Wait()
+		if w.at[0] != 0 || w.at[len(w.at)-1] != alone {
+			t.Errorf("the first is sent after %s, the last after %s and not %s", w.at[0], w.at[len(w.at)-1], alone)
+		}
+		if n := len(w.at); n > 30 {
+			t.Errorf("%d events of a second are written in %d parts, want 30 at most", storm, n)
+		}
+		var got, want []string
+		for line := range strings.Lines(w.text.String()) {
+			if id, ok := strings.CutPrefix(line, "id: "); ok {
+				got = append(got, strings.TrimSpace(id))
+			}
+		}
+		for seq := range storm {
+			want = append(want, strconv.Itoa(seq+1))
+		}
+		want = append(want, strconv.Itoa(storm+2))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		cancel()
+		running.Wait()
+	})
+}
+
+// growingHistory gets events one by one.
+type growingHistory struct {
+	noHistory
+	mu      sync.Mutex
+	events  []journal.Event
+	changed chan struct{}
+}
+
+func (h *growingHistory) add(e journal.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e.Seq = int64(len(h.events) + 1)
+	h.events = append(h.events, e)
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+func (h *growingHistory) Changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changed
+}
+
+func (h *growingHistory) Events(_ context.Context, q journal.EventQuery) ([]journal.Event, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if q.Newest {
+		return slices.Clone(h.events[max(len(h.events)-1, 0):]), nil
+	}
+	rest := h.events[min(q.After, int64(len(h.events))):]
+	return slices.Clone(rest[:min(len(rest), q.Limit)]), nil
+}
+
+// writesOf notes what is written, and when.
+type writesOf struct {
+	began time.Time
+	at    []time.Duration
+	text  strings.Builder
+}
+
+func (w *writesOf) Header() http.Header              { return http.Header{} }
+func (w *writesOf) WriteHeader(int)                  {}
+func (w *writesOf) Flush()                           {}
+func (w *writesOf) SetWriteDeadline(time.Time) error { return nil }
+
+func (w *writesOf) Write(b []byte) (int, error) {
+	w.at = append(w.at, time.Since(w.began))
+	return w.text.Write(b)
 }
 
 // One client cannot take all the streams.

@@ -109,6 +109,7 @@ func scrape(t *testing.T) []*dto.MetricFamily {
 	}
 	metrics.ObservePing("A", time.Millisecond)
 	metrics.ObserveMiss("A")
+	metrics.ObserveDecision(time.Millisecond)
 	metrics.ObserveTakeover("A", "succeeded", time.Second)
 	metrics.ObserveFailback("A", "succeeded", time.Second)
 	metrics.ObserveHandover("A", "succeeded", time.Second)

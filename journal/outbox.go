@@ -64,12 +64,17 @@ type MailQuery struct {
 const selectMail = `SELECT id, event, kind, server, incident, recipient, message_id, state, answer, attempts,
 	created, first_tried, next_try, done FROM outbox`
 
+// selectDue jumps from recipient to recipient by the index outbox_due: while a mail server hangs, tens of thousands of mails
+// may wait, and what is due is asked for whenever anything has happened.
+const selectDue = `WITH RECURSIVE r (recipient) AS (SELECT min(recipient) FROM outbox WHERE state = 'pending'
+	UNION ALL SELECT (SELECT min(recipient) FROM outbox WHERE state = 'pending' AND recipient > r.recipient) FROM r WHERE r.recipient IS NOT NULL)
+	` + selectMail + ` WHERE id IN (SELECT (SELECT id FROM outbox WHERE state = 'pending' AND recipient = r.recipient AND next_try <= ?
+	ORDER BY next_try, id LIMIT 1) FROM r WHERE r.recipient IS NOT NULL) ORDER BY next_try, id`
+
 // Due returns of each recipient the pending mail that has waited longest, if its next try is not after now; the longest
 // waiting of them first. A recipient to whom a thousand mails wait hides nobody else's.
 func (j *Journal) Due(ctx context.Context, now time.Time) ([]Mail, error) {
-	mails, err := collect(ctx, j.reader, scanMail, selectMail+` WHERE id IN (SELECT id FROM
-		(SELECT id, row_number() OVER (PARTITION BY recipient ORDER BY next_try, id) AS n FROM outbox WHERE state = 'pending' AND next_try <= ?)
-		WHERE n = 1) ORDER BY next_try, id`, nanos(now))
+	mails, err := collect(ctx, j.reader, scanMail, selectDue, nanos(now))
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}

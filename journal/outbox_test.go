@@ -1,12 +1,66 @@
 package journal
 
 import (
+	"database/sql"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// Of each recipient the mail is due that has waited longest, however many wait, and none of the others is looked at.
+func TestDueOfMany(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Recipients: func(string) []Recipient {
+		return []Recipient{{To: "c@example.com"}, {To: "a@example.com"}, {To: "b@example.com"}}
+	}})
+	var b Batch
+	for i := range 1000 {
+		b.Events = append(b.Events, Event{Time: at})
+		b.Alerts = append(b.Alerts, Alert{Kind: "server.warning", Server: "pbx1", Event: i})
+	}
+	commit(t, j, b)
+	due := func() (got []string) {
+		t.Helper()
+		mails, err := j.Due(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range mails {
+			got = append(got, fmt.Sprintf("%d %s", m.Event, m.Recipient))
+		}
+		return got
+	}
+	if diff := cmp.Diff([]string{"1 c@example.com", "1 a@example.com", "1 b@example.com"}, due()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	first, err := j.Mails(t.Context(), MailQuery{Event: 1, Recipient: "a@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first[0].NextTry = at.Add(time.Minute)
+	if err := j.SaveMail(t.Context(), first[0]); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"1 c@example.com", "1 b@example.com", "2 a@example.com"}, due()); diff != "" {
+		t.Errorf("after one was put off (-want +got):\n%s", diff)
+	}
+	scan := func(row *sql.Rows) (step string, err error) {
+		var id, parent, unused int
+		return step, row.Scan(&id, &parent, &unused, &step)
+	}
+	steps, err := collect(t.Context(), j.reader, scan, "EXPLAIN QUERY PLAN "+selectDue, nanos(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range steps {
+		if strings.Contains(step, "outbox") && !strings.Contains(step, "SEARCH outbox USING COVERING INDEX outbox_due") && !strings.Contains(step, "PRIMARY KEY") {
+			t.Errorf("it looks at more than it needs: %s", step)
+		}
+	}
+}
 
 func TestOutbox(t *testing.T) {
 	j := open(t, t.TempDir(), Options{Recipients: func(string) []Recipient {

@@ -119,6 +119,9 @@ CREATE TABLE incidents (
 CREATE INDEX incidents_opened ON incidents (opened);
 CREATE INDEX incidents_open ON incidents (ended) WHERE ended = 0;
 `,
+	`
+CREATE INDEX outbox_due ON outbox (recipient, next_try, id) WHERE state = 'pending';
+`,
 }
 
 // checkedTables are examined completely at opening a journal of this version: what decides what the standby does next.

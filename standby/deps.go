@@ -93,6 +93,7 @@ type Net interface {
 type Metrics interface {
 	ObservePing(server string, rtt time.Duration)
 	ObserveMiss(server string)
+	ObserveDecision(took time.Duration) // from the time-out of a missed ping until what it means was on disk
 	ObserveTakeover(server, result string, took time.Duration)
 	ObserveFailback(server, result string, stop time.Duration)
 	ObserveHandover(server, result string, stop time.Duration)

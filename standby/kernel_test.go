@@ -107,6 +107,12 @@ func (a app) Ready(ctx context.Context) (string, error) {
 // ObservePing and those that follow are the metrics.
 func (w *world) ObservePing(string, time.Duration) {}
 func (w *world) ObserveMiss(string)                {}
+func (w *world) ObserveDecision(took time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.decided = append(w.decided, took)
+}
+
 func (w *world) ObserveTakeover(server, result string, _ time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -49,6 +49,7 @@ func (t *turn) result(r probe.Result) {
 		e.Kind = monitor.Missed
 		e.Unwitnessed = !t.s.witnessesOff() && v.facts.Unwitnessed(r.Sent, t.s.heard())
 		t.s.deps.Metrics.ObserveMiss(r.Server)
+		t.timeouts = append(t.timeouts, r.Sent.Add(v.policy.Timeout))
 	default:
 		e.Kind = monitor.CannotAsk
 	}

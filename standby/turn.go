@@ -27,6 +27,7 @@ type turn struct {
 	self      self               // what the standby knew about itself
 	batch     journal.Batch
 	incidents map[string]incident.Incident // that changed, as they are now
+	timeouts  []time.Time                  // of the pings that were missed
 	acts      []func()                     // carried out once the batch is durable
 	fails     []func(error)                // carried out instead when it could not be written
 	looks     []func()                     // carried out at the end in any case
@@ -170,6 +171,9 @@ func (t *turn) commit(ctx context.Context) error {
 	}
 	for _, act := range t.acts {
 		act()
+	}
+	for _, timeout := range t.timeouts {
+		t.s.deps.Metrics.ObserveDecision(time.Since(timeout))
 	}
 	for v := range t.before {
 		if len(v.trees) > 0 {

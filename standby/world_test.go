@@ -64,6 +64,7 @@ type world struct {
 	noRoute  bool
 	verified string
 	took     []string
+	decided  []time.Duration // after the time-out of each missed ping
 
 	files  *shelf
 	engine *replicatetest.Engine // every database server

@@ -96,8 +96,17 @@ func TestASegmentFollowsAnInterfaceMadeAnew(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		if err := seg.Ask(ip("10.99.0.50")); err != nil {
+			return err
+		}
 		return netlink.LinkDel(link)
 	})
+	// That it cannot ask any more is an error, also when it has just looked: silence would mean that the address is free.
+	for range 2 {
+		if err := w.standby.Do(func() error { return seg.Ask(ip("10.99.0.50")) }); err == nil {
+			t.Error("an interface that is gone has asked")
+		}
+	}
 	if err := w.standby.Do(func() error { return seg.Announce(ip("10.99.0.50")) }); !errors.Is(err, ErrNoLink) {
 		t.Errorf("announcing by an interface that is gone: %v", err)
 	}

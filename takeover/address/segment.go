@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 )
@@ -24,9 +25,10 @@ type Segment struct {
 	opened  *ears // by Listen, until Run takes them
 	mouth   mouth
 
-	mu  sync.Mutex
-	ifi *net.Interface  // as it was last seen
-	own map[string]bool // the hardware addresses of this host
+	mu   sync.Mutex
+	ifi  *net.Interface  // as it was last seen
+	own  map[string]bool // the hardware addresses of this host
+	seen time.Time       // when that was
 }
 
 // Listen opens the sockets on an interface, so that nothing is missed from now
@@ -68,7 +70,7 @@ func (s *Segment) look() (*net.Interface, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ifi, s.own = ifi, own
+	s.ifi, s.own, s.seen = ifi, own, time.Now()
 	return ifi, nil
 }
 
@@ -95,10 +97,28 @@ func (s *Segment) isOwn(mac net.HardwareAddr) bool {
 	return s.own[string(mac)]
 }
 
+// recent is how old a look at the interface may be that a question is sent by. To look costs more than to ask, and when
+// many primaries are silent there are thousands of questions a second. It is shorter than the time between two questions
+// for one address, so that an interface whose hardware address changes spoils one of them at most. By an interface that
+// has gone meanwhile nothing can be sent, which is an error and not silence.
+const recent = 10 * time.Millisecond
+
+// lookRecently is look, unless that was done a moment ago.
+func (s *Segment) lookRecently() (*net.Interface, error) {
+	s.mu.Lock()
+	ifi, seen := s.ifi, s.seen
+	s.mu.Unlock()
+	if ifi != nil && time.Since(seen) < recent {
+		return ifi, nil
+	}
+	return s.look()
+}
+
 // Ask asks the segment once whether anybody has the address. The answer, if
 // any, is a claim.
 func (s *Segment) Ask(ip netip.Addr) error {
-	err := s.send(func(ifi *net.Interface) ([][]byte, error) {
+	err := s.send(s.lookRecently, func(ifi *net.Interface) ([][]byte, error) {
+		// The sender is looked up each time: in the name of an address that was given back a moment ago nothing is asked.
 		b, err := question(ifi.HardwareAddr, sender(ifi, ip), ip)
 		return [][]byte{b}, err
 	})
@@ -111,7 +131,7 @@ func (s *Segment) Ask(ip netip.Addr) error {
 // Announce says once, in every form, that this host has the address. That it was
 // sent does not mean that it arrived: without a carrier it is lost silently.
 func (s *Segment) Announce(ip netip.Addr) error {
-	err := s.send(func(ifi *net.Interface) ([][]byte, error) {
+	err := s.send(s.look, func(ifi *net.Interface) ([][]byte, error) {
 		return announcement(ifi.HardwareAddr, ip)
 	})
 	if err != nil {
@@ -123,7 +143,7 @@ func (s *Segment) Announce(ip netip.Addr) error {
 // Introduce makes a neighbour use this host for the service address, by asking
 // it something in the name of the service address.
 func (s *Segment) Introduce(service, neighbour netip.Addr) error {
-	err := s.send(func(ifi *net.Interface) ([][]byte, error) {
+	err := s.send(s.look, func(ifi *net.Interface) ([][]byte, error) {
 		b, err := introduction(ifi.HardwareAddr, service, neighbour)
 		return [][]byte{b}, err
 	})
@@ -136,7 +156,7 @@ func (s *Segment) Introduce(service, neighbour netip.Addr) error {
 // Known is the hardware address that the kernel's neighbour table has for an
 // address on this interface; nil if it has none.
 func (s *Segment) Known(ip netip.Addr) net.HardwareAddr {
-	ifi, err := s.look()
+	ifi, err := s.lookRecently()
 	if err != nil {
 		return nil
 	}
@@ -159,9 +179,9 @@ func (s *Segment) Known(ip netip.Addr) net.HardwareAddr {
 	return nil
 }
 
-// send builds frames for the interface as it is now and sends them.
-func (s *Segment) send(build func(*net.Interface) ([][]byte, error)) error {
-	ifi, err := s.look()
+// send builds frames for the interface as look finds it and sends them.
+func (s *Segment) send(look func() (*net.Interface, error), build func(*net.Interface) ([][]byte, error)) error {
+	ifi, err := look()
 	if err != nil {
 		return err
 	}

@@ -143,6 +143,34 @@ func TestQuestionsAreNoProbes(t *testing.T) {
 	}
 }
 
+// Many questions at a time cost one look at the interface, those that are further apart one each.
+func TestQuestionsThatComeTogetherShareALook(t *testing.T) {
+	t.Parallel()
+	w := newLAN(t)
+	var seg *Segment
+	on(t, w.standby, func() (err error) { seg, err = Listen(w.standby.Link(), func(Claim) {}, discard()); return err })
+	t.Cleanup(func() { seg.opened.close(); _ = seg.mouth.close() })
+	seen := func() time.Time {
+		seg.mu.Lock()
+		defer seg.mu.Unlock()
+		return seg.seen
+	}
+	on(t, w.standby, func() error { return seg.Ask(ip("10.99.0.50")) })
+	first, asked := seen(), 0
+	for time.Since(first) < recent/2 {
+		on(t, w.standby, func() error { return seg.Ask(ip("10.99.0.50")) })
+		asked++
+	}
+	if now := seen(); time.Since(first) < recent && !now.Equal(first) {
+		t.Errorf("it has looked again after %s", now.Sub(first))
+	}
+	<-time.After(recent)
+	on(t, w.standby, func() error { return seg.Ask(ip("10.99.0.50")) })
+	if now := seen(); !now.After(first) || asked == 0 {
+		t.Errorf("after %s and %d questions it goes by the first look", time.Since(first), asked)
+	}
+}
+
 func TestClaimsOfAForeignHost(t *testing.T) {
 	t.Parallel()
 	w := newLAN(t)
