@@ -14,11 +14,12 @@ type Composer struct {
 	Standby     string
 	Version     string
 	From        string // the sender's address
-	Console     string // base of the console's links; empty for none
+	Console     string // where a browser reaches the console; empty where it cannot
 	Runbooks    string
 	Zone        *time.Location             // nil: UTC
 	Unprotected func() []Unprotected       // of the present snapshot; nil when that is not known
 	Copies      func(server string) []Copy // of the present snapshot; nil when that is not known
+	WayBack     func(server string) string // of the present snapshot; nil when that is not known
 }
 
 // incidentEvents is how many events of an incident are read for a mail: the first ones and the last ones.
@@ -60,6 +61,9 @@ func (c Composer) Story(event journal.Event) Story {
 	}
 	if c.Copies != nil && event.Server != "" {
 		s.Copies = c.Copies(event.Server)
+	}
+	if c.WayBack != nil && event.Server != "" {
+		s.WayBack = c.WayBack(event.Server)
 	}
 	return s
 }

@@ -141,6 +141,7 @@ type API struct {
 	Listen      netip.AddrPort `key:"listen"`       // zero: no TCP
 	CertFile    string         `key:"cert_file"`    // both empty: a key of its own is made at the first start
 	KeyFile     string         `key:"key_file"`
+	PublicURL   string         `key:"public_url"` // where a browser reaches the console, without a slash at its end; "": at Listen
 }
 
 // Server is one primary.

@@ -122,6 +122,7 @@ type rawAPI struct {
 	Listen      text `yaml:"listen"`
 	CertFile    text `yaml:"cert_file"`
 	KeyFile     text `yaml:"key_file"`
+	PublicURL   text `yaml:"public_url"`
 }
 
 type rawServer struct {

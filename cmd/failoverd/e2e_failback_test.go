@@ -285,6 +285,8 @@ func TestFailbackHome(t *testing.T) {
 			h := newHomestead(t, engine)
 			h.dies()
 			contains(t, h.cli(exitRefused, "failback", "pbx", "--yes"), "does not answer")
+			contains(t, h.cli(exitAttention, "status"), "failoverd failback pbx")
+			contains(t, h.waitMail("takeover.done").Text(), "(with its data; --dry-run only says what it would do)")
 			p := h.writing()
 			h.eventually("users to have written", func() bool { return len(parts(filepath.Join(h.m.dst, "taken"))) > 10 })
 			h.returns()

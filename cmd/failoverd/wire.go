@@ -298,6 +298,7 @@ func sender(w alerts.Ways) alerts.Sender {
 func (w *world) composer(c *config.Config) alerts.Composer {
 	out := alerts.Composer{
 		Standby: c.Standby.Name, Version: versionOf().Version, Zone: time.Local, Runbooks: runbooks(c), Unprotected: w.unprotected, Copies: w.copies,
+		Console: publicURL(c), WayBack: w.wayBack,
 	}
 	if c.Alerts.Email != nil {
 		out.From = c.Alerts.Email.From
@@ -308,15 +309,26 @@ func (w *world) composer(c *config.Config) alerts.Composer {
 // runbooks is where a runbook is read by whoever gets an alert: in the documents that failoverd itself serves, where it
 // listens on the network, or else in the file that the package installs.
 func runbooks(c *config.Config) string {
+	if base := publicURL(c); base != "" {
+		return base + "/docs/alerts"
+	}
+	return "/usr/share/doc/failoverd/docs/alerts.md"
+}
+
+// publicURL is where a browser of another host reaches the console; empty where it cannot.
+func publicURL(c *config.Config) string {
 	at := c.API.Listen
-	if !at.IsValid() {
-		return "/usr/share/doc/failoverd/docs/alerts.md"
+	switch {
+	case c.API.PublicURL != "":
+		return c.API.PublicURL
+	case !at.IsValid() || at.Addr().IsLoopback():
+		return ""
 	}
 	host := at.Addr().String()
 	if at.Addr().IsUnspecified() {
 		host = c.Standby.Name
 	}
-	return "https://" + net.JoinHostPort(host, strconv.Itoa(int(at.Port()))) + "/docs/alerts"
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(int(at.Port())))
 }
 
 // unprotected are the servers that could not be taken over now.
