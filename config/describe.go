@@ -91,6 +91,20 @@ func (c *Config) describeIncidents(w io.Writer) {
 	if !c.Alerts.Anybody() {
 		return
 	}
+	for _, t := range c.Alerts.Templates {
+		var parts []string
+		if t.Subject != "" {
+			parts = append(parts, "subject")
+		}
+		if t.File != "" {
+			parts = append(parts, "text of "+t.File)
+		}
+		which := "of kind " + t.Kind
+		if t.Kind == AnyKind {
+			which = "of every other kind"
+		}
+		fmt.Fprintf(w, "Mails %s have your own %s.\n", which, strings.Join(parts, " and "))
+	}
 	if every := c.Alerts.RemindEvery; every > 0 {
 		fmt.Fprintf(w, "Of an incident that nobody has acknowledged they are reminded every %s.\n", brief(every))
 	}

@@ -38,6 +38,14 @@ type rawAlerts struct {
 	RemindEvery duration              `yaml:"remind_every"`
 	Escalation  rawEscalation         `yaml:"escalation"`
 	Heartbeat   rawHeartbeat          `yaml:"heartbeat"`
+	Templates   list[rawTemplate]     `yaml:"templates"`
+}
+
+type rawTemplate struct {
+	spot
+	Kind    text `yaml:"kind"`
+	Subject text `yaml:"subject"`
+	Body    text `yaml:"body"`
 }
 
 type rawHeartbeat struct {
