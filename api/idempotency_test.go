@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"failoverd/plan"
@@ -150,4 +152,31 @@ func TestClientOrdersOnce(t *testing.T) {
 	if _, err := c.Failover(t.Context(), "PBX", "drill", nil); !errors.Is(err, ErrNoDaemon) {
 		t.Errorf("nobody there: %v", err)
 	}
+}
+
+// A name is held by one at a time; whoever waits for it goes on when it is free, or when they are called off.
+func TestOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOnce()
+		end, err := o.hold(t.Context(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var entered atomic.Bool
+		go func() {
+			if next, err := o.hold(t.Context(), "k"); err == nil {
+				entered.Store(true)
+				next()
+			}
+		}()
+		synctest.Wait()
+		if entered.Load() {
+			t.Error("two hold one name")
+		}
+		end()
+		synctest.Wait()
+		if !entered.Load() || len(o.held) != 0 {
+			t.Errorf("the second entered: %t; held: %v", entered.Load(), o.held)
+		}
+	})
 }
