@@ -223,8 +223,8 @@ func (s Story) dropped() string {
 // footer are the last lines: where to look further.
 func (s Story) footer() []string {
 	var lines []string
-	if s.Console != "" && s.Event.Server != "" {
-		lines = append(lines, "Console:  "+strings.TrimSuffix(s.Console, "/")+"/servers/"+say(s.Event.Server))
+	if link := s.link(); link != "" {
+		lines = append(lines, "Console:  "+link)
 	}
 	if s.Runbooks != "" {
 		lines = append(lines, "Runbook:  "+s.Runbooks+"#"+s.kind().Runbook)

@@ -259,8 +259,12 @@ func stories() map[string]Story {
 
 	done := all["takeover.done"]
 	done.Unprotected = []Unprotected{{"pbx1", "stby1 stands in for it"}, {"crm", "stby1 is busy"}}
+	done.WayBack = "failoverd failback pbx1"
 	done.Copies = []Copy{{"CTSERVER", at("01:00:12.000")}, {"voice mail", at("01:00:12.000").AddDate(0, 0, -1)}, {"new", time.Time{}}}
 	all["takeover.done"] = done
+	back := all["primary.back"]
+	back.WayBack = "failoverd release pbx1"
+	all["primary.back"] = back
 	recovered := all["server.answering"]
 	recovered.Unprotected = []Unprotected{}
 	all["server.answering"] = recovered

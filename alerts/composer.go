@@ -14,11 +14,13 @@ type Composer struct {
 	Standby     string
 	Version     string
 	From        string // the sender's address
-	Console     string // base of the console's links; empty for none
+	Console     string // where a browser reaches the console; empty where it cannot
 	Runbooks    string
+	Templates   *Templates                 // the operators' own words; nil for none
 	Zone        *time.Location             // nil: UTC
 	Unprotected func() []Unprotected       // of the present snapshot; nil when that is not known
 	Copies      func(server string) []Copy // of the present snapshot; nil when that is not known
+	WayBack     func(server string) string // of the present snapshot; nil when that is not known
 }
 
 // incidentEvents is how many events of an incident are read for a mail: the first ones and the last ones.
@@ -49,8 +51,13 @@ func (c Composer) compose(ctx context.Context, j *journal.Journal, m journal.Mai
 	if s.Dropped, err = j.DroppedMails(ctx, m.Server, m.Recipient); err != nil {
 		return Message{}, fmt.Errorf("compose mail %d: %w", m.ID, err)
 	}
-	return Compose(s), nil
+	out, err := c.Mail(s)
+	out.fallback = err
+	return out, nil
 }
+
+// Mail makes the mail that tells a story. The error says why it has not the words of its template, but failoverd's own.
+func (c Composer) Mail(s Story) (Message, error) { return c.Templates.apply(s, Compose(s)) }
 
 // Story begins a story with what the composer knows; test-alert fills in the rest by itself.
 func (c Composer) Story(event journal.Event) Story {
@@ -60,6 +67,9 @@ func (c Composer) Story(event journal.Event) Story {
 	}
 	if c.Copies != nil && event.Server != "" {
 		s.Copies = c.Copies(event.Server)
+	}
+	if c.WayBack != nil && event.Server != "" {
+		s.WayBack = c.WayBack(event.Server)
 	}
 	return s
 }

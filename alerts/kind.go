@@ -5,7 +5,8 @@ package alerts
 import "failoverd/journal"
 
 // Kind is what there is to know about one kind of alert. Its texts may hold {server}, {standby}, {reason},
-// {since} (when the incident began), {lasted} (how long it has lasted), {time} (the event's), {incident} (its identifier) and {by} (who ordered it); commands stand in backquotes.
+// {since} (when the incident began), {lasted} (how long it has lasted), {time} (the event's), {incident} (its identifier), {by} (who ordered it) and
+// {back} (the command that gives the role back); commands stand in backquotes.
 type Kind struct {
 	Name      string
 	Severity  string // where the event has none
@@ -42,7 +43,7 @@ const (
 	see     = "See the present state: `failoverd status`"
 	explain = "See why it was decided so: `failoverd explain {server}`"
 	repair  = "Find out what is wrong with {server}. Do NOT start its application while {standby} stands in for it."
-	giveUp  = "When {server} is repaired, give its data and its role back: `failoverd failback {server} --dry-run` says what that would do. Step by step: `failoverd release {server}`"
+	giveUp  = "When {server} is repaired, give its role back: {back}"
 	byHand  = "To take over by hand: `failoverd failover {server} --dry-run`, then `failoverd failover {server}`"
 )
 
@@ -121,7 +122,7 @@ var kinds = [...]Kind{
 		Nothing: "Nothing so far.",
 		Next: []string{
 			"Find the host with that MAC address and take it off the network.",
-			"If it is {server} itself, come back: `failoverd release {server}`", explain,
+			"If it is {server} itself, take the address off there; then, when it is repaired: {back}", explain,
 		},
 	},
 	{
@@ -129,7 +130,7 @@ var kinds = [...]Kind{
 		Symptom: "{server} DOWN - waiting for {standby}",
 		Lead:    "{server} is down since {since} and nobody serves its users: {standby} is busy with another server.",
 		Nothing: "Nothing: it has no room for another server. {server} is next when it has.",
-		Next:    []string{"Repair {server}.", "To make room, release the other one: `failoverd status`, then `failoverd release NAME`"},
+		Next:    []string{"Repair {server}.", "To make room, give the other one its role back: `failoverd status` says by which command."},
 	},
 	{
 		Name: "primary.back", Severity: journal.Warning, State: "PRIMARY BACK", Runbook: "primary-back",
@@ -186,7 +187,7 @@ var kinds = [...]Kind{
 		Lead:    "{standby} is serving the users of {server} since {time}, with all of its data: {by} has handed it over.",
 		Next: []string{
 			"{server} can be switched off now. Do NOT start its application while {standby} stands in for it.",
-			"To give its data and its role back: `failoverd failback {server} --dry-run` says what that would do.",
+			"To give its role back: {back}",
 		},
 	},
 	{
@@ -248,7 +249,7 @@ var kinds = [...]Kind{
 		Name: "address.restored", Severity: journal.Warning, State: "RESTORED", Runbook: "address-restored",
 		Symptom: "{server} address was removed and is back",
 		Lead:    "Somebody removed the address of {server} from {standby} while it stood in; it was put back and announced.",
-		Next:    []string{"Find what removed it: a network manager, a script, a person.", "To end the takeover instead: `failoverd release {server}`"},
+		Next:    []string{"Find what removed it: a network manager, a script, a person.", "To end the takeover instead: {back}"},
 	},
 	{
 		Name: "address.stray", Severity: journal.Critical, Protected: true, State: "STRAY ADDRESS", Runbook: "address-stray",
@@ -275,7 +276,7 @@ var kinds = [...]Kind{
 		Symptom: "{server} NOT SERVED",
 		Lead:    "The application that does the work of {server} on {standby} does not run any more, and nobody serves its users: {reason}",
 		Nothing: "It could not be started again.",
-		Next:    []string{"Start it by hand on {standby}, or repair what it says in its log.", "If {server} can serve again: `failoverd release {server}`"},
+		Next:    []string{"Start it by hand on {standby}, or repair what it says in its log.", "If {server} can serve again: {back}"},
 	},
 	{
 		Name: "replication.failed", Severity: journal.Warning, State: "COPY FAILED", Runbook: "replication-failed",

@@ -21,6 +21,8 @@ type Message struct {
 	MessageID string // without angle brackets
 
 	Notification Notification // the same for programs
+
+	fallback error // why it has failoverd's own words, and not those of its template; nil if none failed
 }
 
 // WriteTo writes the message as it goes over the wire (RFC 5322).

@@ -62,9 +62,7 @@ func (s Story) notification(id, text string) Notification {
 	if s.Runbooks != "" {
 		n.RunbookURL = s.Runbooks + "#" + kind.Runbook
 	}
-	if s.Console != "" && s.Event.Server != "" {
-		n.Console = strings.TrimSuffix(s.Console, "/") + "/servers/" + s.Event.Server
-	}
+	n.Console = s.link()
 	return n
 }
 

@@ -94,6 +94,7 @@ type result struct {
 	retry  bool
 	err    error
 	tried  time.Time
+	words  error // why it was not told in the words of its template
 }
 
 // round is the state of a running outbox. Only Run's goroutine uses it.
@@ -192,7 +193,7 @@ func (r *round) start(sender Sender, m journal.Mail, message Message, now time.T
 	r.busy[m.Recipient] = true
 	go func() {
 		answer, retry, err := sender.Send(r.sends, message)
-		r.results <- result{m, answer, retry, err, now}
+		r.results <- result{m, answer, retry, err, now, message.fallback}
 	}()
 }
 
@@ -258,6 +259,12 @@ func (r *round) save(ctx context.Context, res result) {
 		event.Message = fmt.Sprintf("%s about %s could not be sent to %s", sortOf(m.Recipient), m.Kind, m.Recipient)
 		event.Reason = m.Answer
 		batch.Events = []journal.Event{event}
+	}
+	if res.words != nil && len(batch.Events) > 0 && wayTo(m.Recipient) == mailWay {
+		event.Kind, event.Severity = "alert.template_failed", journal.Warning
+		event.Message = fmt.Sprintf("the mail about %s to %s has failoverd's own words: its template failed", m.Kind, m.Recipient)
+		event.Reason = res.words.Error()
+		batch.Events = append(batch.Events, event)
 	}
 	var err error
 	if len(batch.Events) > 0 {

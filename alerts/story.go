@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/mail"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ type Story struct {
 	Standby  string          // its name
 	Version  string          // failoverd's
 	From     string          // the sender's address, without a display name
-	Console  string          // base of the console's links; empty for none
+	Console  string          // where a browser reaches the console; empty where it cannot
 	Runbooks string          // base of the runbooks' links or their file
 	Mail     journal.Mail    // the row of the outbox
 	Event    journal.Event   // what it is about
@@ -25,6 +26,8 @@ type Story struct {
 	Root     int64           // the event of the incident's first mail; 0 when this is it
 	// Copies are the catalogs that a takeover works on. Nil when there are none, or that is not known.
 	Copies []Copy
+	// WayBack is the command that gives the server's role back. Empty when the standby has not its role, or that is not known.
+	WayBack string
 	// Unprotected are the servers that could not be taken over now. Nil when that is not known.
 	Unprotected []Unprotected
 	Dropped     []journal.Mail // left out since the last mail about this server
@@ -117,7 +120,34 @@ func (s Story) fill(text string) string {
 	return strings.NewReplacer(
 		"{server}", clean(s.server()), "{standby}", clean(s.Standby), "{reason}", sentence(s.reason()),
 		"{since}", s.moment(s.began()), "{time}", s.moment(s.Event.Time), "{lasted}", span(s.Event.Time.Sub(s.began())), "{by}", clean(by), "{incident}", clean(s.Event.Incident),
+		"{back}", s.back(),
 	).Replace(text)
+}
+
+// back says by which command the role is given back. Of one that moves data it is said how to see first what that would be.
+func (s Story) back() string {
+	server := clean(s.server())
+	failback := "`failoverd failback " + server + "` (with its data; --dry-run only says what it would do)"
+	switch {
+	case s.WayBack == "":
+		return failback + ", or where no data has to go back: `failoverd release " + server + "`"
+	case strings.HasPrefix(s.WayBack, "failoverd failback "):
+		return failback
+	}
+	return "`" + say(s.WayBack) + "`"
+}
+
+// link is the console's page about it: the server's, or the overview, where the standby itself and open incidents are seen.
+// It is empty where no console is known.
+func (s Story) link() string {
+	switch base := strings.TrimSuffix(s.Console, "/"); {
+	case base == "":
+		return ""
+	case s.Event.Server != "":
+		return base + "/#/servers/" + url.PathEscape(s.Event.Server)
+	default:
+		return base + "/"
+	}
 }
 
 // subjectLimit is how long a subject may be, in characters.

@@ -107,6 +107,7 @@ type Server struct {
 	access  *access
 	tail    *tail
 	streams *streams
+	once    *once
 	spec    []byte // the OpenAPI document
 	mux     *http.ServeMux
 	handler http.Handler
@@ -132,7 +133,7 @@ func New(c Config) (*Server, error) {
 		standby: c.Standby, history: c.History, agents: c.Agents, log: c.Log, metrics: c.Metrics, limits: limits,
 		access:  newAccess(c.History, c.Log, limits),
 		tail:    newTail(c.History),
-		streams: newStreams(limits.Streams, limits.StreamsPerClient),
+		streams: newStreams(limits.Streams, limits.StreamsPerClient), once: newOnce(),
 		mux:     http.NewServeMux(),
 		closing: make(chan struct{}),
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"failoverd/plan"
 )
 
 // ErrNoDaemon says that nobody answers at the socket or the address.
@@ -44,7 +47,8 @@ type Client struct {
 	token   string
 	http    *http.Client
 	timeout time.Duration
-	where   string // for error texts
+	pause   time.Duration // before an order is given again
+	where   string        // for error texts
 }
 
 // NewClient returns a client. It does not connect yet.
@@ -55,7 +59,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		// must not see the token.
 		Proxy: nil,
 	}
-	client := &Client{token: c.Token, timeout: c.Timeout, http: &http.Client{Transport: transport, CheckRedirect: noRedirect}}
+	client := &Client{token: c.Token, timeout: c.Timeout, pause: commissionPause, http: &http.Client{Transport: transport, CheckRedirect: noRedirect}}
 	if client.timeout == 0 {
 		client.timeout = 30 * time.Second
 	}
@@ -107,6 +111,33 @@ func get[T any](ctx context.Context, c *Client, path string, q url.Values) (T, e
 func post[T any](ctx context.Context, c *Client, path string, q url.Values, body any) (T, error) {
 	return ask[T](ctx, c, http.MethodPost, path, q, body, nil)
 }
+
+// commission gives an order for an operation. When the connection is lost before the answer has come, the same order is given again
+// under the same name, also to a daemon that starts again meanwhile: it is carried out once.
+func commission(ctx context.Context, c *Client, path string, d Decision) (plan.Record, error) {
+	header := http.Header{"Idempotency-Key": {rand.Text()}}
+	lost := false
+	for again := 0; ; again++ {
+		r, err := ask[plan.Record](ctx, c, http.MethodPost, path, nil, d, header)
+		lost = lost || errors.Is(err, ErrClosed)
+		if err == nil || !lost || again == commissionAgain || !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNoDaemon) {
+			return r, err
+		}
+		pause := time.NewTimer(c.pause)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return r, err
+		}
+	}
+}
+
+// commissionAgain is how often an order is given again whose answer was lost, and commissionPause how long is waited before each.
+const (
+	commissionAgain = 10
+	commissionPause = time.Second
+)
 
 // ask is one request with its answer.
 func ask[T any](ctx context.Context, c *Client, method, path string, q url.Values, body any, header http.Header) (T, error) {

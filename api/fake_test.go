@@ -142,7 +142,7 @@ func (f *fakeStandby) admit(ctx context.Context, what, server, kind string, o st
 	if _, err := f.find(server); err != nil {
 		return plan.Record{}, err
 	}
-	r := plan.Record{ID: map[bool]string{true: "copy_", false: "op_"}[Replicates(kind)] + server, Kind: kind, Server: server, State: plan.Running, By: o.By, Reason: o.Reason, Accept: o.Accept, Started: time.Now().UTC()}
+	r := plan.Record{ID: map[bool]string{true: "copy_", false: "op_"}[Replicates(kind)] + server, Kind: kind, Server: server, State: plan.Running, By: o.By, Reason: o.Reason, Accept: o.Accept, OrderKey: o.Key, Started: time.Now().UTC()}
 	f.set(func(f *fakeStandby) { f.records[r.ID] = r })
 	return r, nil
 }

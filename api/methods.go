@@ -68,36 +68,36 @@ func wish(reason string, until time.Time) Wish {
 
 // Failover orders a takeover and returns the operation that was admitted.
 func (c *Client) Failover(ctx context.Context, name, reason string, accept []string) (plan.Record, error) {
-	return post[plan.Record](ctx, c, serverPath(name)+"/failover", nil, Decision{Reason: reason, Accept: accept})
+	return commission(ctx, c, serverPath(name)+"/failover", Decision{Reason: reason, Accept: accept})
 }
 
 // Release orders the role to be given back and returns the operation that was
 // admitted.
 func (c *Client) Release(ctx context.Context, name, reason string, accept []string) (plan.Record, error) {
-	return post[plan.Record](ctx, c, serverPath(name)+"/release", nil, Decision{Reason: reason, Accept: accept})
+	return commission(ctx, c, serverPath(name)+"/release", Decision{Reason: reason, Accept: accept})
 }
 
 // Handover orders data and role of a server that lives to be taken over, and returns the operation when it was admitted. Both
 // hosts are asked before.
 func (c *Client) Handover(ctx context.Context, name, reason string, accept []string) (plan.Record, error) {
-	return post[plan.Record](ctx, c.patient(), serverPath(name)+"/handover", nil, Decision{Reason: reason, Accept: accept})
+	return commission(ctx, c.patient(), serverPath(name)+"/handover", Decision{Reason: reason, Accept: accept})
 }
 
 // Failback orders data and role to be given back, and returns the operation when it was admitted. Both hosts are asked
 // before that: give ctx two minutes.
 func (c *Client) Failback(ctx context.Context, name, reason string, accept []string) (plan.Record, error) {
-	return post[plan.Record](ctx, c.patient(), serverPath(name)+"/failback", nil, Decision{Reason: reason, Accept: accept})
+	return commission(ctx, c.patient(), serverPath(name)+"/failback", Decision{Reason: reason, Accept: accept})
 }
 
 // Replicate orders an operation that moves data (its kind) and returns it when
 // it was admitted. Databases are asked before that: give ctx two minutes.
 func (c *Client) Replicate(ctx context.Context, name, kind, reason string, accept []string) (plan.Record, error) {
-	return post[plan.Record](ctx, c.patient(), serverPath(name)+"/"+url.PathEscape(kind), nil, Decision{Reason: reason, Accept: accept})
+	return commission(ctx, c.patient(), serverPath(name)+"/"+url.PathEscape(kind), Decision{Reason: reason, Accept: accept})
 }
 
 // Drill rehearses a takeover of a server.
 func (c *Client) Drill(ctx context.Context, name, reason string) (plan.Record, error) {
-	return post[plan.Record](ctx, c, serverPath(name)+"/"+status.Drill, nil, Decision{Reason: reason})
+	return commission(ctx, c, serverPath(name)+"/"+status.Drill, Decision{Reason: reason})
 }
 
 // Replications lists the replications of a server, the newest first. A limit of

@@ -52,6 +52,8 @@ func (s *Server) routes() error {
 	s.consoleRoutes()
 	describeHealth(h)
 	nullable(h.OpenAPI().Components.Schemas)
+	// huma has no tag for what a list holds; the orders examine it.
+	h.OpenAPI().Components.Schemas.Map()["Decision"].Properties["accept"].Items.Pattern = checkName
 	// huma describes its own error, which is never sent.
 	delete(h.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	delete(h.OpenAPI().Components.Schemas.Map(), "ErrorDetail")

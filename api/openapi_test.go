@@ -92,6 +92,12 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 // others runs a script of validators that nobody here wrote.
 func others(t *testing.T, script string, files ...[]byte) ([]byte, error) {
 	t.Helper()
+	return othersWith(t, nil, script, files...)
+}
+
+// othersWith runs one with further arguments.
+func othersWith(t *testing.T, further []string, script string, files ...[]byte) ([]byte, error) {
+	t.Helper()
 	const tool = "../tools/openapi"
 	_, nodeErr := exec.LookPath("node")
 	_, modulesErr := os.Stat(filepath.Join(tool, "node_modules"))
@@ -115,7 +121,7 @@ func others(t *testing.T, script string, files ...[]byte) ([]byte, error) {
 		}
 		args = append(args, f.Name())
 	}
-	return exec.CommandContext(t.Context(), "node", args...).CombinedOutput()
+	return exec.CommandContext(t.Context(), "node", append(args, further...)...).CombinedOutput()
 }
 
 // Others find the description valid, and would find a broken one invalid.
@@ -244,4 +250,20 @@ func TestAnswersHaveTheDescribedKeys(t *testing.T) {
 			t.Errorf("GET %s has %d keys, %d are described", path, len(keys), len(required))
 		}
 	}
+}
+
+// Requests that a generator of others makes from the description get answers that a validator of others finds in it; none ends
+// in an internal error, and what fits the description is not called malformed.
+func TestFuzzedByOthers(t *testing.T) {
+	w := startWorld(t, Limits{Rate: 1_000_000, Burst: 1_000_000})
+	w.standby.set(func(f *fakeStandby) { f.fill() })
+	w.commit(tick(0, "PBX"))
+	w.call("POST", "/api/v1/servers/PBX/failover", w.token(Admin).Secret, "{}")
+	known := `{"values": {"name": ["PBX", "CRM"], "id": ["op_PBX", "` + anIncident().ID + `"], "tree": ["vm"], "If-Match": ["\"0\""]},
+		"unsaid": ["body.until", "body.address", "query.step", "query.from", "body.servers", "body.servers[0]"]}`
+	out, err := othersWith(t, []string{w.socket, known, "20261129"}, "fuzz.mjs", w.api.OpenAPI())
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	t.Logf("%s", out)
 }

@@ -33,6 +33,7 @@ type decisionFor struct {
 	Name    string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
 	DryRun  bool   `query:"dry_run" doc:"Show the plan and change nothing"`
 	IfMatch string `header:"If-Match" maxLength:"400" doc:"ETag of the server as it was looked at; another state is refused with 412"`
+	Key     string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" doc:"A name of your own for this order. The same order with the same name, within a day, is done once: it answers with the operation that the first one began. Another order with that name is refused with 422"`
 	Body    *Decision
 }
 
@@ -113,6 +114,14 @@ func (s *Server) orderRoute(h huma.API, action, kind, summary string, do func(co
 		if in.DryRun {
 			shown, err := s.standby.Preview(ctx, in.Name, kind, o)
 			return &admitted{Status: http.StatusOK, Body: shown}, err
+		}
+		end, begun, err := s.begun(ctx, &o, kind, in.Name, d, in.Key)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
+		if begun.ID != "" { // Before the state is looked at: the first order has changed it.
+			return &admitted{Status: http.StatusAccepted, Location: operationPath(begun.ID), Body: begun}, nil
 		}
 		if err := s.unchanged(in.Name, in.IfMatch); err != nil {
 			return nil, err

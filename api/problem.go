@@ -23,6 +23,7 @@ const (
 	TooLarge         = "too-large"          // 413
 	UnsupportedType  = "unsupported-type"   // 415
 	Invalid          = "validation"         // 422
+	KeyReused        = "key-reused"         // 422: another order was given with this Idempotency-Key
 	RateLimited      = "rate-limited"       // 429
 	TooManyStreams   = "too-many-streams"   // 429
 	NameTaken        = status.NameTaken     // 409

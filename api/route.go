@@ -145,6 +145,9 @@ func (s *Server) permit(req *http.Request, r route) *Problem {
 	return p
 }
 
+// checkName matches the name of a check.
+const checkName = `^[a-z0-9]+(-[a-z0-9]+)*$`
+
 // order is what the sender of the request asks for.
 func order(ctx context.Context, reason string, until *time.Time, accept []string) (status.Order, error) {
 	o := status.Order{By: callerOf(ctx).actor, Reason: strings.TrimSpace(reason), Accept: accept}
@@ -156,7 +159,7 @@ func order(ctx context.Context, reason string, until *time.Time, accept []string
 			return o, invalid("body.until", "a time in the future")
 		}
 	}
-	word := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	word := regexp.MustCompile(checkName)
 	for i, a := range accept {
 		if !word.MatchString(a) {
 			return o, invalid(fmt.Sprintf("body.accept[%d]", i), "the name of a check: primary-alive")

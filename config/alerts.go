@@ -51,6 +51,7 @@ func (v *validator) alerts(raw rawAlerts, file spot) Alerts {
 	if raw.Heartbeat.set() && !raw.Heartbeat.bad {
 		a.Heartbeat = v.heartbeat(raw.Heartbeat)
 	}
+	a.Templates = v.templates(raw.Templates)
 	if !raw.Email.set() {
 		switch {
 		case a.Anybody():

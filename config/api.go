@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
+	"strings"
 )
 
 // maxSocketPath is what sun_path holds on Linux (108 bytes) less its end.
@@ -35,7 +37,35 @@ func (v *validator) api(raw rawAPI) API {
 	case raw.CertFile.good() && !raw.Listen.set():
 		v.r.notice(raw.CertFile.spot, "the certificate is not used", "nothing listens on TCP without listen")
 	}
+	if raw.PublicURL.good() {
+		a.PublicURL = v.publicURL(raw.PublicURL)
+	}
 	return a
+}
+
+// publicURL takes the address under which people reach the console, without a slash at its end.
+func (v *validator) publicURL(t text) string {
+	const example = "write where a browser reaches the console, such as https://failover.example.com"
+	u, err := url.Parse(t.value)
+	switch {
+	case err != nil || u.Hostname() == "":
+		v.r.error(t.spot, "this is no URL", example)
+	case u.Scheme != "http" && u.Scheme != "https":
+		v.r.error(t.spot, show(u.Scheme)+" is nothing that a browser opens", example)
+	case u.User != nil:
+		v.r.error(t.spot, "a user or a password stands in the URL", "leave it out: the URL stands in every alert")
+	case u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
+		v.r.error(t.spot, "the URL goes on after the host", "the console has a host of its own: "+example)
+	default:
+		if port := u.Port(); port != "" {
+			v.port(t, port)
+		}
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostNames.MatchString(u.Hostname()) {
+			v.r.error(t.spot, show(u.Hostname())+" is neither an IP address nor a host's name", example)
+		}
+		return u.Scheme + "://" + u.Host
+	}
+	return ""
 }
 
 // trimDashes drops what group names may hold beyond the names of variables.

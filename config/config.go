@@ -53,7 +53,20 @@ type Alerts struct {
 	RemindSuspended time.Duration  `key:"remind_suspended"` // of a server that is suspended; 0: never
 	Escalation      *Escalation    `key:"escalation"`       // nil: nothing is escalated
 	Heartbeat       *Heartbeat     `key:"heartbeat"`        // nil: nobody hears that failoverd lives
+	Templates       []Template     `key:"templates"`
 }
+
+// Template is what mails of one kind say instead of failoverd's own words, as templates of Go's text/template. What they may
+// hold, this package does not know: see CheckTemplates.
+type Template struct {
+	Kind    string `key:"kind"`    // or AnyKind
+	Subject string `key:"subject"` // "" for failoverd's own
+	File    string `key:"body"`    // absolute, "" for failoverd's own body
+	Body    string // what stood in the file when Load read it
+}
+
+// AnyKind is the kind of a template for every kind that has none of its own.
+const AnyKind = "*"
 
 // Heartbeat is what is asked again and again while failoverd is well.
 type Heartbeat struct {
@@ -142,6 +155,7 @@ type API struct {
 	Listen      netip.AddrPort `key:"listen"`       // zero: no TCP
 	CertFile    string         `key:"cert_file"`    // both empty: a key of its own is made at the first start
 	KeyFile     string         `key:"key_file"`
+	PublicURL   string         `key:"public_url"` // where a browser reaches the console, without a slash at its end; "": at Listen
 }
 
 // Server is one primary.

@@ -64,6 +64,9 @@ func (c *Config) describeStandby(w io.Writer) {
 		fmt.Fprintf(w, " and https://%s", c.API.Listen)
 	}
 	fmt.Fprintf(w, "\n")
+	if c.API.PublicURL != "" {
+		fmt.Fprintf(w, "Alerts link the console at %s.\n", c.API.PublicURL)
+	}
 	if e := c.Alerts.Email; e != nil {
 		fmt.Fprintf(w, "Mail: by %s port %d (tls %s) from %s to %s", e.Host, e.Port, e.TLS, e.From, strings.Join(e.To, ", "))
 		if e.Username != "" {
@@ -87,6 +90,20 @@ func (c *Config) describeIncidents(w io.Writer) {
 	}
 	if !c.Alerts.Anybody() {
 		return
+	}
+	for _, t := range c.Alerts.Templates {
+		var parts []string
+		if t.Subject != "" {
+			parts = append(parts, "subject")
+		}
+		if t.File != "" {
+			parts = append(parts, "text of "+t.File)
+		}
+		which := "of kind " + t.Kind
+		if t.Kind == AnyKind {
+			which = "of every other kind"
+		}
+		fmt.Fprintf(w, "Mails %s have your own %s.\n", which, strings.Join(parts, " and "))
 	}
 	if every := c.Alerts.RemindEvery; every > 0 {
 		fmt.Fprintf(w, "Of an incident that nobody has acknowledged they are reminded every %s.\n", brief(every))
@@ -203,8 +220,16 @@ func (c *Config) describeTakeover(w io.Writer, s Server) {
 	if t.AutoRelease {
 		fmt.Fprintf(w, "  It ends by itself %s after the primary answers again; data written meanwhile stays on the standby.\n", brief(t.ReleaseAfter))
 	} else {
-		fmt.Fprintf(w, "  It ends by order: failoverd release %s.\n", s.Name)
+		fmt.Fprintf(w, "  It ends by order: %s.\n", s.wayBack())
 	}
+}
+
+// wayBack is by which order a takeover ends: where there is data, the standby says then which of the two.
+func (s Server) wayBack() string {
+	if len(s.Databases)+len(s.Files) > 0 {
+		return "failoverd failback " + s.Name + " with its data, or failoverd release " + s.Name
+	}
+	return "failoverd release " + s.Name
 }
 
 func (s StandIn) describe(w io.Writer) {

@@ -8,7 +8,7 @@ import (
 
 // restartKeys are the keys, and sections ending in a dot, that a running daemon
 // cannot change: its journal, its socket and its name are taken at the start.
-var restartKeys = []string{"standby.name", "standby.data_dir", "standby.interface", "api."}
+var restartKeys = []string{"standby.name", "standby.data_dir", "standby.interface", "api.socket", "api.socket_group", "api.listen", "api.cert_file", "api.key_file"}
 
 // NeedsRestart tells whether a change of key takes effect only after a restart.
 func NeedsRestart(key string) bool {

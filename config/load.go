@@ -44,6 +44,7 @@ func load(path string, change func([]Source) []Source) (*Config, error) {
 	for _, s := range secrets {
 		checkSecret(r, s.spot, s.value)
 	}
+	c.readTemplates(r)
 	if err := r.err(); err != nil {
 		return nil, err
 	}

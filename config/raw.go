@@ -39,6 +39,14 @@ type rawAlerts struct {
 	Suspended   duration              `yaml:"remind_suspended"`
 	Escalation  rawEscalation         `yaml:"escalation"`
 	Heartbeat   rawHeartbeat          `yaml:"heartbeat"`
+	Templates   list[rawTemplate]     `yaml:"templates"`
+}
+
+type rawTemplate struct {
+	spot
+	Kind    text `yaml:"kind"`
+	Subject text `yaml:"subject"`
+	Body    text `yaml:"body"`
 }
 
 type rawHeartbeat struct {
@@ -123,6 +131,7 @@ type rawAPI struct {
 	Listen      text `yaml:"listen"`
 	CertFile    text `yaml:"cert_file"`
 	KeyFile     text `yaml:"key_file"`
+	PublicURL   text `yaml:"public_url"`
 }
 
 type rawServer struct {

@@ -48,6 +48,7 @@ type Record struct {
 	Error   string     `json:"error" doc:"Why it stopped, empty if it did not fail"`
 	Resumed int        `json:"resumed" doc:"How often it was taken up again after a crash"`
 
+	OrderKey string    `json:"order_key" doc:"Fingerprint of the Idempotency-Key that it was ordered with, and of the order; empty where there was none"`
 	Progress *Progress `json:"progress" doc:"How far the step that runs has come, null if that is not known"`
 }
 

@@ -125,3 +125,39 @@ func TestACrashAtEveryCommit(t *testing.T) {
 		}
 	}
 }
+
+// The key of an order is remembered with the operation that it has begun, or both are forgotten: at whatever commit the daemon
+// dies, and whatever the next start makes of the operation.
+func TestACrashForgetsNoOrderKey(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		for n := 1; n <= 3; n++ {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, primary("pbx", pbx)).start()
+				w.standsIn("pbx", pbx)
+				w.crashAt(n, before)
+				o := by("repaired")
+				o.Key = "caller-order"
+				_, _ = w.s.Release(context.Background(), "pbx", o)
+				w.pass(10 * time.Second)
+				if !w.crashed() {
+					return
+				}
+				w.crash()
+				w.conf.Servers[0].Takeover.Start = config.StandIn{Command: []string{"/bin/other"}, Timeout: time.Minute}
+				w.start()
+				w.pass(time.Minute)
+				last, err := w.s.Operations(context.Background(), "", 100)
+				w.must(err)
+				var keys []string
+				for _, r := range last {
+					if r.Kind == "release" {
+						keys = append(keys, r.OrderKey)
+					}
+				}
+				if want := !before || n > 1; want && fmt.Sprint(keys) != "[caller-order]" || !want && len(keys) != 0 {
+					t.Errorf("commit %d, before %t: releases with the keys %q", n, before, keys)
+				}
+			})
+		}
+	}
+}

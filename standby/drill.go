@@ -185,6 +185,7 @@ func (s *Standby) previewDrill(ctx context.Context, name string) (status.Preview
 func (t *turn) rehearse(v *server, o status.Order) *drill {
 	d := t.s.newDrill(v, newID(status.Drill, t.now), v.catalogs)
 	d.record = plan.New(d.plan, d.id, o.By, o.Reason, o.Accept, t.now)
+	d.record.OrderKey = o.Key
 	if d.incident == "" {
 		d.incident = v.config.Name + "-d" + t.now.UTC().Format("20060102-150405")
 	}
@@ -339,7 +340,7 @@ func (t *turn) clearDrill(v *server, r plan.Record) {
 	if !sameSteps(d.plan, r) {
 		// The configuration has changed since. What is still configured may have been begun, and is dropped.
 		fresh := plan.New(d.plan, r.ID, r.By, r.Reason, r.Accept, r.Started)
-		fresh.Resumed, fresh.Error = r.Resumed, r.Error
+		fresh.Resumed, fresh.Error, fresh.OrderKey = r.Resumed, r.Error, r.OrderKey
 		for i := range fresh.Steps {
 			fresh.Steps[i].State = plan.Unknown
 		}

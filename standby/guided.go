@@ -28,7 +28,9 @@ func (s *Standby) guided(ctx context.Context, name, kind string, o status.Order,
 		if err != nil {
 			return "", refuse(status.NotAvailable, err.Error())
 		}
-		t.begin(v, p, k, plan.New(p, id, o.By, o.Reason, o.Accept, t.now))
+		r := plan.New(p, id, o.By, o.Reason, o.Accept, t.now)
+		r.OrderKey = o.Key
+		t.begin(v, p, k, r)
 		return id, nil
 	})
 	if err != nil {

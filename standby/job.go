@@ -129,6 +129,7 @@ func (t *turn) admit(v *server, kind string, c cargo, o status.Order) *job {
 	s := t.s
 	j := s.newJob(v, kind, newID(kind, t.now), c, o.Accept)
 	j.record = plan.New(j.plan, j.id, o.By, o.Reason, o.Accept, t.now)
+	j.record.OrderKey = o.Key
 	t.remember(v)
 	v.job, v.replication = j, j.id
 	t.record(j.record)

@@ -112,7 +112,9 @@ func (t *turn) operate(v *server, kind string, e monitor.Effect) {
 	if about := t.intended(v); kind == "takeover" && !e.Ordered && about != "" {
 		id = about
 	}
-	t.begin(v, p, k, plan.New(p, id, o.By, e.Reason, o.Accept, t.now))
+	r := plan.New(p, id, o.By, e.Reason, o.Accept, t.now)
+	r.OrderKey = o.Key
+	t.begin(v, p, k, r)
 }
 
 // begin writes an operation down with the turn, and starts it after.

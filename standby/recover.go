@@ -301,7 +301,7 @@ func (t *turn) goOn(v *server, r plan.Record) {
 		// what was begun. The plan as it is now is idempotent: every step of it
 		// may have been done, and is done again, or undone.
 		fresh := plan.New(p, r.ID, r.By, r.Reason, r.Accept, r.Started)
-		fresh.Resumed, fresh.State, fresh.Error = r.Resumed, r.State, r.Error
+		fresh.Resumed, fresh.State, fresh.Error, fresh.OrderKey = r.Resumed, r.State, r.Error, r.OrderKey
 		for i := range fresh.Steps {
 			fresh.Steps[i].State = plan.Unknown
 		}

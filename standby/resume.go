@@ -34,7 +34,7 @@ func (t *turn) takeUp(v *server, r plan.Record) {
 	if !sameSteps(j.plan, r) {
 		// The configuration has changed since. What is still configured may have been begun, and is taken back.
 		fresh := plan.New(j.plan, r.ID, r.By, r.Reason, r.Accept, r.Started)
-		fresh.Resumed, fresh.State, fresh.Error = r.Resumed, r.State, r.Error
+		fresh.Resumed, fresh.State, fresh.Error, fresh.OrderKey = r.Resumed, r.State, r.Error, r.OrderKey
 		for i := range fresh.Steps {
 			fresh.Steps[i].State = plan.Unknown
 		}

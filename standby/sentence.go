@@ -2,6 +2,7 @@ package standby
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -26,9 +27,9 @@ func (v *sight) sentence() (summary, next string) {
 	case f.Role == monitor.TakingOver && handsOver(v.operation):
 		return "nobody serves: the final stop of the hand-over, since " + hm(f.RoleSince), "failoverd operation watch " + v.operation
 	case f.Role == monitor.StandingIn && f.Health == monitor.OK && !f.LastAnswer.IsZero():
-		return fmt.Sprintf("the standby stands in since %s; the primary answers again", hm(f.RoleSince)), "failoverd release " + name
+		return fmt.Sprintf("the standby stands in since %s; the primary answers again", hm(f.RoleSince)), v.wayBack()
 	case f.Role == monitor.StandingIn:
-		return "the standby stands in since " + hm(f.RoleSince), "failoverd release " + name
+		return "the standby stands in since " + hm(f.RoleSince), v.wayBack()
 	case f.Role == monitor.TakingOver:
 		return "the standby is taking over", "failoverd operation watch " + v.operation
 	case f.Role == monitor.Releasing:
@@ -66,6 +67,21 @@ func (v *sight) sentence() (summary, next string) {
 		return "the primary serves; there is no copy of " + strings.Join(uncopied(v.catalogs, v.copies), ", ") + " yet", firstCopy(name)
 	}
 	return "the primary serves", ""
+}
+
+// wayBack is the command that gives a server's role back: a failback where the stand-in has written what has to go back with it,
+// and the primary is asked at an address that the standby does not hold meanwhile; and else a release.
+func (v *sight) wayBack() string {
+	moves := v.facts.Diverged && len(v.catalogs) > 0 || slices.ContainsFunc(v.trees, func(t trees.Tree) bool { return t.Agent != "" && v.treeFacts[t.Name].Diverged })
+	held := func(a netip.Addr) bool {
+		return v.config.Takeover.AssumeAddress && slices.ContainsFunc(v.config.Takeover.ServiceAddresses, func(p netip.Prefix) bool { return p.Addr() == a })
+	}
+	agent := v.config.Agent.Address.Addr()
+	reached := agent.IsValid() && !held(agent) || slices.ContainsFunc(v.asked, func(a netip.Addr) bool { return !held(a) })
+	if moves && reached {
+		return "failoverd failback " + v.config.Name
+	}
+	return "failoverd release " + v.config.Name
 }
 
 // goesHome reports whether an operation is a failback.

@@ -234,6 +234,38 @@ func TestSentences(t *testing.T) {
 	}
 }
 
+// TestWayBack: a failback is the way back where there is data to go along and a failback can ask the primary, and nowhere else.
+func TestWayBack(t *testing.T) {
+	const release, failback = "failoverd release pbx", "failoverd failback pbx"
+	management := netip.MustParseAddr("192.168.11.21")
+	tests := map[string]struct {
+		change func(*sight)
+		want   string
+	}{
+		"nothing is copied":                {func(v *sight) { v.catalogs = nil }, release},
+		"a database at work":               {func(*sight) {}, failback},
+		"the stand-in never started":       {func(v *sight) { v.facts.Diverged = false }, release},
+		"nobody to ask meanwhile":          {func(v *sight) { v.asked = v.asked[:1] }, release},
+		"an agent elsewhere":               {func(v *sight) { v.asked, v.config.Agent.Address = v.asked[:1], netip.AddrPortFrom(management, 7443) }, failback},
+		"an agent at the taken address":    {func(v *sight) { v.asked, v.config.Agent.Address = v.asked[:1], netip.AddrPortFrom(pbx, 7443) }, release},
+		"the address stays":                {func(v *sight) { v.asked, v.config.Takeover.AssumeAddress = v.asked[:1], false }, failback},
+		"files by the agent":               {func(v *sight) { v.catalogs, v.trees = nil, []trees.Tree{{Name: "vm", Agent: "/srv/vm"}} }, failback},
+		"files that are mounted":           {func(v *sight) { v.catalogs, v.trees = nil, []trees.Tree{{Name: "vm", Path: "/mnt/vm"}} }, release},
+		"files nobody has written in them": {func(v *sight) { v.catalogs, v.trees = nil, []trees.Tree{{Name: "greetings", Agent: "/srv/g"}} }, release},
+	}
+	for name, test := range tests {
+		_, v := sightOf(func(v *sight) {
+			v.facts.Role, v.facts.Health, v.facts.Diverged = monitor.StandingIn, monitor.Failure, true
+			v.catalogs, v.asked = []replicate.Catalog{{Name: "calls"}}, []netip.Addr{pbx, management}
+			v.treeFacts = map[string]treeFacts{"vm": {Diverged: true}}
+			test.change(v)
+		})
+		if _, next := v.sentence(); next != test.want {
+			t.Errorf("%s: %s, want %s", name, next, test.want)
+		}
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	tests := map[string]struct {
 		change  func(*scene, *sight)

@@ -115,6 +115,9 @@ func (s *Standby) server(c *scene, v *sight) status.Server {
 	out.Drills = v.drillView(c.now)
 	out.Readiness = s.readiness(c, v, out.Trees)
 	out.Summary, out.Next = v.sentence()
+	if f.Role != monitor.StandingBy {
+		out.WayBack = v.wayBack()
+	}
 	out.Actions = v.actions()
 	return out
 }

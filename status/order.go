@@ -12,6 +12,7 @@ type Order struct {
 	Reason string
 	Until  time.Time // end of a suspension, zero for none
 	Accept []string  // names of failed checks that are accepted
+	Key    string    // plan.Record's OrderKey
 }
 
 // Accepts reports whether the order accepts the named check.

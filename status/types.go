@@ -113,6 +113,7 @@ type Server struct {
 	RoleSince         *time.Time  `json:"role_since"`
 	Summary           string      `json:"summary" doc:"One sentence: who serves, and why"`
 	Next              string      `json:"next" doc:"The command that helps, empty if nothing is to be done"`
+	WayBack           string      `json:"way_back" doc:"The command that gives its role back once it is repaired: a failback where there is data to go with it, a release where there is none; empty while the standby stands by"`
 	Hold              *Hold       `json:"hold" doc:"Why a failed server is not taken over, null if nothing holds it"`
 	Readiness         Readiness   `json:"readiness"`
 	Misses            int         `json:"misses" doc:"Consecutive pings without an answer on every path"`

@@ -24,7 +24,7 @@ func (p *program) configCommand() *cobra.Command {
 		Long:    `Checks the configuration.`,
 		Example: `  failoverd config check`,
 	}
-	return group(cmd, p.configCheckCommand(), p.configReferenceCommand())
+	return group(cmd, p.configCheckCommand(), p.configPreviewCommand(), p.configReferenceCommand())
 }
 
 // configReport is what `config check --json` prints.
@@ -99,7 +99,7 @@ that the file is another host's.`,
 func loadHere(file string, elsewhere bool) (*config.Config, error) {
 	c, err := config.Load(file)
 	if err == nil {
-		err = replicable(c)
+		err = usable(c)
 	}
 	if err != nil || elsewhere {
 		return c, err

@@ -337,6 +337,8 @@ func TestFailbackHome(t *testing.T) {
 			h := newHomestead(t, engine)
 			h.dies()
 			contains(t, h.cli(exitRefused, "failback", "pbx", "--yes"), "does not answer")
+			contains(t, h.cli(exitAttention, "status"), "failoverd failback pbx")
+			contains(t, h.waitMail("takeover.done").Text(), "(with its data; --dry-run only says what it would do)")
 			p := h.writing()
 			h.bulk(p, 10_000, 1_000)
 			h.eventually("users to have written", func() bool { return len(parts(filepath.Join(h.m.dst, "taken"))) > 10 })

@@ -36,7 +36,7 @@ func TestPrimaryDies(t *testing.T) {
 	assertAnnounced(t, c, wire)
 
 	letter := c.waitMail("takeover.done")
-	contains(t, letter.Text(), "WHAT HAPPENED", "WHAT FAILOVERD DID", "WHAT YOU DO NEXT", "failoverd release pbx")
+	contains(t, letter.Text(), "WHAT HAPPENED", "WHAT FAILOVERD DID", "WHAT YOU DO NEXT", "failoverd release pbx", "Console:  https://"+site.StandbyAddress+":8443/#/servers/pbx")
 	if len(letter.Subject) >= 80 || letter.Header.Get("Message-Id") == "" {
 		t.Errorf("subject %q of %d characters, Message-ID %q", letter.Subject, len(letter.Subject), letter.Header.Get("Message-Id"))
 	}

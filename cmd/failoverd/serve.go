@@ -92,7 +92,7 @@ func (d service) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := replicable(c); err != nil {
+	if err := usable(c); err != nil {
 		return err
 	}
 	for _, n := range c.Notices {

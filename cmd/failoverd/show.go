@@ -125,6 +125,9 @@ func (p *program) writeFacts(w io.Writer, colours palette, s status.Server) {
 	if v := s.Hold; v != nil {
 		t.add(cell{text: "Held"}, cell{v.Reason + " (" + v.Code + ")", yellow})
 	}
+	if s.WayBack != "" {
+		t.row("Way back", s.WayBack)
+	}
 	if s.Diverged {
 		t.row("Data", "diverged: the standby's is newer than the primary's")
 	}

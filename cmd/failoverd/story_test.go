@@ -108,7 +108,7 @@ func badNight() *fakeDaemon {
 	s.Standby.Config.Error = "failoverd.yaml:7: unknown key"
 
 	pbx := failed("PBX", "192.168.11.7")
-	pbx.Role, pbx.RoleSince, pbx.Hold, pbx.Next = "standing in", ptr(at(3, 12, 4)), nil, "failoverd release PBX"
+	pbx.Role, pbx.RoleSince, pbx.Hold, pbx.Next, pbx.WayBack = "standing in", ptr(at(3, 12, 4)), nil, "failoverd failback PBX", "failoverd failback PBX"
 	pbx.Summary, pbx.Diverged, pbx.Epoch = "The standby serves its users since 03:12.", true, 3
 	crm := failed("CRM", "192.168.11.8")
 	vm := healthy("VM2", "192.168.11.9")

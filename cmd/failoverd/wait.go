@@ -313,7 +313,7 @@ func followUp(r plan.Record) string {
 	case status.RollBack:
 		return fmt.Sprintf("The previous copies are in service again. To see them: failoverd show %s", r.Server)
 	}
-	return fmt.Sprintf("The standby stands in for %s. To give the role back: failoverd release %s", r.Server, r.Server)
+	return fmt.Sprintf("The standby stands in for %s. How to give the role back: failoverd show %s", r.Server, r.Server)
 }
 
 // cameBack says what an operation has begun to bring back: files, and whether it was about databases as well.

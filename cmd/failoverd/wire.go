@@ -97,7 +97,7 @@ func (w *world) holds(c *config.Config, err error) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := replicable(c); err != nil {
+	if err := usable(c); err != nil {
 		return nil, err
 	}
 	return c, fits(c, w.net.State())
@@ -298,6 +298,7 @@ func sender(w alerts.Ways) alerts.Sender {
 func (w *world) composer(c *config.Config) alerts.Composer {
 	out := alerts.Composer{
 		Standby: c.Standby.Name, Version: versionOf().Version, Zone: time.Local, Runbooks: runbooks(c), Unprotected: w.unprotected, Copies: w.copies,
+		Console: publicURL(c), WayBack: w.wayBack, Templates: templates(c),
 	}
 	if c.Alerts.Email != nil {
 		out.From = c.Alerts.Email.From
@@ -308,15 +309,26 @@ func (w *world) composer(c *config.Config) alerts.Composer {
 // runbooks is where a runbook is read by whoever gets an alert: in the documents that failoverd itself serves, where it
 // listens on the network, or else in the file that the package installs.
 func runbooks(c *config.Config) string {
+	if base := publicURL(c); base != "" {
+		return base + "/docs/alerts"
+	}
+	return "/usr/share/doc/failoverd/docs/alerts.md"
+}
+
+// publicURL is where a browser of another host reaches the console; empty where it cannot.
+func publicURL(c *config.Config) string {
 	at := c.API.Listen
-	if !at.IsValid() {
-		return "/usr/share/doc/failoverd/docs/alerts.md"
+	switch {
+	case c.API.PublicURL != "":
+		return c.API.PublicURL
+	case !at.IsValid() || at.Addr().IsLoopback():
+		return ""
 	}
 	host := at.Addr().String()
 	if at.Addr().IsUnspecified() {
 		host = c.Standby.Name
 	}
-	return "https://" + net.JoinHostPort(host, strconv.Itoa(int(at.Port()))) + "/docs/alerts"
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(int(at.Port())))
 }
 
 // unprotected are the servers that could not be taken over now.
@@ -404,12 +416,17 @@ func (w *world) testAlert(ctx context.Context, to string) (transcript []string, 
 	c := w.current.Load()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	story := w.composer(c).Story(journal.Event{
+	composer := w.composer(c)
+	story := composer.Story(journal.Event{
 		Time: time.Now(), Kind: "alert.test", Severity: "info", Message: "this is a test: nothing has happened",
 		Reason: "somebody ran failoverd test-alert", Actor: journal.Actor{Kind: "system", Name: "failoverd"},
 	})
 	story.Mail.Recipient, story.Now = to, time.Now()
-	transcript, err = ways(c, w.started).Dialogue(ctx, alerts.Compose(story))
+	mail, words := composer.Mail(story)
+	transcript, err = ways(c, w.started).Dialogue(ctx, mail)
+	if words != nil && strings.Contains(to, "@") {
+		transcript = append([]string{"*: the template failed, the mail has failoverd's own words: " + words.Error()}, transcript...)
+	}
 	if n := len(transcript); err != nil && n > 0 {
 		if cause, known := strings.CutPrefix(transcript[n-1], "*: likely cause: "); known {
 			likely, transcript = cause, transcript[:n-1]

@@ -38,20 +38,26 @@ func TestRecipients(t *testing.T) {
 	}
 }
 
-// TestRunbooks: whoever gets an alert can read what to do where failoverd listens, or in the file that is installed.
-func TestRunbooks(t *testing.T) {
-	for listen, want := range map[string]string{
-		"":                   "/usr/share/doc/failoverd/docs/alerts.md",
-		"192.168.11.2:8443":  "https://192.168.11.2:8443/docs/alerts",
-		"0.0.0.0:8443":       "https://standby-1:8443/docs/alerts",
-		"[2001:db8::2]:8443": "https://[2001:db8::2]:8443/docs/alerts",
-	} {
-		c := &config.Config{Standby: config.Standby{Name: "standby-1"}}
-		if listen != "" {
-			c.API.Listen = netip.MustParseAddrPort(listen)
+// TestPublicURL: whoever gets an alert finds the console and what to do where failoverd listens, or where it is said to be
+// reached; and the file that is installed where no other host reaches it.
+func TestPublicURL(t *testing.T) {
+	const file = "/usr/share/doc/failoverd/docs/alerts.md"
+	tests := map[string]struct{ listen, written, console, runbooks string }{
+		"nothing listens": {"", "", "", file},
+		"one address":     {"192.168.11.2:8443", "", "https://192.168.11.2:8443", "https://192.168.11.2:8443/docs/alerts"},
+		"all addresses":   {"0.0.0.0:8443", "", "https://standby-1:8443", "https://standby-1:8443/docs/alerts"},
+		"IPv6":            {"[2001:db8::2]:8443", "", "https://[2001:db8::2]:8443", "https://[2001:db8::2]:8443/docs/alerts"},
+		"this host only":  {"127.0.0.1:8443", "", "", file},
+		"behind a proxy":  {"127.0.0.1:8443", "https://failover.example.com", "https://failover.example.com", "https://failover.example.com/docs/alerts"},
+	}
+	for name, test := range tests {
+		c := &config.Config{Standby: config.Standby{Name: "standby-1"}, API: config.API{PublicURL: test.written}}
+		if test.listen != "" {
+			c.API.Listen = netip.MustParseAddrPort(test.listen)
 		}
-		if got := runbooks(c); got != want {
-			t.Errorf("listening on %q: %s, want %s", listen, got, want)
+		got := (&world{}).composer(c)
+		if got.Console != test.console || got.Runbooks != test.runbooks {
+			t.Errorf("%s: console %q, runbooks %q; want %q, %q", name, got.Console, got.Runbooks, test.console, test.runbooks)
 		}
 	}
 }
