@@ -37,9 +37,7 @@ func TestDoubleClick(t *testing.T) {
 			answers[i] = res.Status + " " + res.Header.Get("Location") + " " + string(body)
 		})
 	}
-	for len(w.standby.orders()) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, func() bool { return len(w.standby.orders()) > 0 })
 	close(block)
 	clicks.Wait()
 	if n := len(w.standby.orders()); n != 1 {
