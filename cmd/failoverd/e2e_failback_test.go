@@ -191,6 +191,10 @@ func (p *pen) wrote(row, file string) {
 	}
 }
 
+// writeEvery is how often users write. Each time they connect anew, which costs a PostgreSQL server more than all else that
+// these tests do: several of them at a time, more often, take a processor for themselves.
+const writeEvery = 100 * time.Millisecond
+
 // writing has users write through the stand-in until the end: a row and a file each time. What was written is told at the
 // end, and not a row that was begun when the stand-in was told to stop.
 func (h *homestead) writing() *pen {
@@ -202,7 +206,7 @@ func (h *homestead) writing() *pen {
 	ctx, cancel := context.WithCancel(context.Background())
 	var ending sync.WaitGroup
 	ending.Go(func() {
-		tick := time.NewTicker(25 * time.Millisecond)
+		tick := time.NewTicker(writeEvery)
 		defer tick.Stop()
 		for n := 100; ; {
 			select {

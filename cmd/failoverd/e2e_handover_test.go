@@ -48,7 +48,7 @@ func (h *homestead) serving() *pen {
 			os.WriteFile(filepath.Join(h.m.src, "log"), []byte(name), 0o644))
 	}
 	ending.Go(func() {
-		tick := time.NewTicker(25 * time.Millisecond)
+		tick := time.NewTicker(writeEvery)
 		defer tick.Stop()
 		for n := 10_000; ; {
 			select {
