@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -59,33 +58,26 @@ func (r *Run) Examine(ctx context.Context) Examination {
 	return all
 }
 
-// examine asks both hosts about a catalog, and at the same time who is at work on the copy that goes to live.
+// examine asks both hosts about a catalog.
 func (r *Run) examine(ctx context.Context, c Catalog) Examined {
 	x := Examined{Catalog: c, Pair: c.pair(r.ID, r.ToLive)}
-	var writers []database.Session
-	var unasked error
-	var asked sync.WaitGroup
-	if r.ToLive {
-		asked.Go(func() { writers, unasked = c.Engine.Sessions(ctx, c.Standby) })
-	}
-	x.Report, x.Err = c.Engine.Probe(ctx, x.Pair)
-	asked.Wait()
-	switch {
-	case x.Err != nil:
-	case unasked != nil:
-		x.Err = fmt.Errorf("ask who writes: %w", unasked)
-	default:
-		x.Writers = writers
+	if x.Report, x.Err = c.Engine.Probe(ctx, x.Pair); x.Err == nil {
 		x.Err = r.compare(ctx, &x)
 	}
 	x.Refused = r.findings(x)
 	return x
 }
 
-// compare asks what the target holds that would be lost.
+// compare asks what the target holds that would be lost, and who is at work on the source: after the probe, since not every
+// server tells a session of ours from one of others.
 func (r *Run) compare(ctx context.Context, x *Examined) (err error) {
 	c := x.Catalog
 	last := r.copies[c.Name].Last
+	if r.ToLive {
+		if x.Writers, err = c.Engine.Sessions(ctx, c.Standby); err != nil {
+			return fmt.Errorf("ask who writes: %w", err)
+		}
+	}
 	if !x.Report.Standing.Live || !r.ToLive && !r.Diverged {
 		return nil
 	}
