@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -82,22 +81,9 @@ func read(f *os.File, take func([]byte, time.Time)) {
 			return // Closed.
 		}
 		if failed == nil {
-			take(data[:n], stamp(control[:oobn]))
+			take(data[:n], lab.KernelTime(control[:oobn]))
 		}
 	}
-}
-
-// stamp is the kernel's time of a packet.
-func stamp(control []byte) time.Time {
-	messages, err := unix.ParseSocketControlMessage(control)
-	if err == nil {
-		for _, m := range messages {
-			if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SCM_TIMESTAMPNS && len(m.Data) >= 16 {
-				return time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:])))
-			}
-		}
-	}
-	return time.Now()
 }
 
 // ping takes an IPv4 packet.

@@ -115,12 +115,13 @@ func (c *Capture) read() error {
 		if ll, ok := from.(*unix.SockaddrLinklayer); ok {
 			outgoing = ll.Pkttype == unix.PACKET_OUTGOING
 		}
-		c.record(parse(kernelTime(control[:oobn]), outgoing, append([]byte(nil), data[:n]...)))
+		c.record(parse(KernelTime(control[:oobn]), outgoing, append([]byte(nil), data[:n]...)))
 	}
 }
 
-// kernelTime reads the time that came with a frame.
-func kernelTime(control []byte) time.Time {
+// KernelTime reads the time at which the kernel took a frame out of the control messages of a socket with SO_TIMESTAMPNS; now where
+// there is none.
+func KernelTime(control []byte) time.Time {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err == nil {
 		for _, m := range messages {
