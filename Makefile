@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 
-.PHONY: all build install packages test-packages demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-loop bench-db bench-files soak soak-files soak-rest test-edges chaos clean
+.PHONY: all build install packages test-packages demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-loop bench-db bench-files soak soak-files soak-rest test-edges guards chaos clean
 
 all: build
 
@@ -85,6 +85,11 @@ soak-rest: ## a daemon at rest and its nightly copies, in compressed time: REST=
 
 test-edges: deps ## failback and hand-over killed on both sides of every edge; make test takes a quarter of them, other ones each time
 	FAILOVERD_TEST_EDGES=all go test ./cmd/failoverd -run '^TestKilledAtEveryEdgeOfA(Failback|Handover)$$' -v -count 1 -timeout 1h
+
+GUARDS ?= .
+
+guards: deps ## each guard of internal/guards/list taken out, to see its scenarios go red; hours. GUARDS=monitor: one list
+	FAILOVERD_LAB=require go test ./internal/guards -run '^TestGuards$$/^$(GUARDS)' -take-out -v -count 1 -timeout 0 -parallel 2
 
 CHAOS ?= 30m
 
