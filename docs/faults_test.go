@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"failoverd/internal/guards"
 )
 
 // fault is something that happens to a standby, to what is around it, or to what it is given.
@@ -82,6 +84,9 @@ func faults() []struct {
 			{what: "reboots within the threshold", shown: []string{machine + "answered-before-the-threshold"}},
 			{what: "comes and goes", shown: []string{machine + "unstable", machine + "unstable-after-a-reboot", machine + "arp-answered-again"}},
 			{what: "boots while the standby stands in", shown: []string{lab + "TestAReturningPrimaryStaysDown", "replicate/agent TestTheStandbySaysThatItStandsIn", "standby TestThePrimaryIsHeld"}},
+			{what: "has its address back, and neighbours that keep the standby's MAC address", shown: []string{
+				lab + "TestClientsFollowThePrimaryHome", "standby TestNeighboursAreToldThatThePrimaryIsBack", "takeover/address TestTheHolderIsAnnouncedForIt",
+			}},
 			{what: "returns with its address while the standby takes over, or stands in, and says nothing", shown: []string{lab + "TestReturningPrimary", machine + "answers-during-takeover", machine + "claims-defend"}},
 			{what: "two fail, and there is one slot", shown: []string{lab + "TestTwoFailOneSlot", machine + "two-fail-one-slot"}},
 		}},
@@ -198,6 +203,10 @@ func testComments(t *testing.T) map[string]string {
 // TestFaults holds docs/faults.md against the scenarios: each is there, and says of itself what the page says of it.
 func TestFaults(t *testing.T) {
 	tests := testComments(t)
+	all, err := guards.All()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var page strings.Builder
 	page.WriteString(`# Faults
 
@@ -206,6 +215,9 @@ is said of it is its own comment, and this page is written from them. Those of `
 of them in a world of hosts in network namespaces with real processes, packets and disks; those of ` + "`monitor`" + ` are
 stories that the state machine is told, event by event; those of databases run on real servers, but for SQL Server, whose
 stand-in speaks the real protocol. All run in ` + "`make test`" + `. What comes of many faults at once is tried by [Chaos](chaos.md).
+
+A scenario that stays green when what keeps the promise is missing proves nothing. Below each stands what was taken out of the
+program to see it go red; ` + "`make guards`" + ` takes all of it out again, one after another.
 
 ` + "```sh" + `
 go test ./cmd/failoverd -run TestIsolatedStandby -v
@@ -218,6 +230,13 @@ go test ./cmd/failoverd -run TestIsolatedStandby -v
 			for _, name := range f.shown {
 				pkg, test, _ := strings.Cut(name, " ")
 				fmt.Fprintf(&page, "- `%s` (`%s`): %s\n", test, pkg, told(t, tests, name))
+				found := guards.Of(all, guards.Scenario{Package: pkg, Test: test})
+				if len(found) == 0 {
+					t.Errorf("%s: nothing of the program is known without which it goes red: internal/guards/list", name)
+				}
+				for _, g := range found {
+					fmt.Fprintf(&page, "  - Red without: %s\n", g.What)
+				}
 			}
 			if f.open != "" {
 				fmt.Fprintf(&page, "- **Not shown:** %s.\n", f.open)

@@ -69,10 +69,14 @@ func recovered(before, after Facts, e Event, p Policy) []Effect {
 	if before.Health == OK {
 		message = fmt.Sprintf("%s answers", p.Server)
 	}
+	effects := []Effect{note("server.answering", message, reason)}
 	if before.Announced {
-		return []Effect{alert("server.answering", "info", message, reason)}
+		effects[0] = alert("server.answering", "info", message, reason)
 	}
-	return []Effect{note("server.answering", message, reason)}
+	if before.AwaitsPrimary && p.AssumeAddress {
+		effects = append(effects, Effect{Do: AnnouncePrimary})
+	}
+	return effects
 }
 
 func noteHalfWell(_, after Facts, e Event, p Policy) []Effect {

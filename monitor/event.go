@@ -113,22 +113,23 @@ type Effect struct {
 type Do uint8
 
 const (
-	Note           Do = iota // write an event to the history
-	Alert                    // write an event to the history and mail it
-	AskNeighbour             // begin to ask the primary by ARP
-	StopAsking               // the primary answers: no need to ask
-	Consider                 // ask Decide
-	TakeOver                 // begin a takeover
-	Release                  // begin a release
-	CancelTakeOver           // the primary answers: take back what was begun
-	CancelCopy               // cancel a replication that runs
-	SyncChanged              // file or database sync is switched on or off
-	DefendAddress            // announce the service addresses again
+	Note            Do = iota // write an event to the history
+	Alert                     // write an event to the history and mail it
+	AskNeighbour              // begin to ask the primary by ARP
+	StopAsking                // the primary answers: no need to ask
+	Consider                  // ask Decide
+	TakeOver                  // begin a takeover
+	Release                   // begin a release
+	CancelTakeOver            // the primary answers: take back what was begun
+	CancelCopy                // cancel a replication that runs
+	SyncChanged               // file or database sync is switched on or off
+	DefendAddress             // announce the service addresses again
+	AnnouncePrimary           // tell the neighbours that the primary has the service addresses again
 )
 
 var doNames = [...]string{
 	"note", "alert", "ask neighbour", "stop asking", "consider", "take over", "release", "cancel takeover",
-	"cancel copy", "sync changed", "defend address",
+	"cancel copy", "sync changed", "defend address", "announce primary",
 }
 
 func (d Do) String() string { return doNames[d] }

@@ -195,7 +195,7 @@ func (s *scenario) step(n string, e Event) {
 		switch x.Do {
 		case Note, Alert:
 			s.said = append(s.said, fmt.Sprintf("%s %s %s %s | %s", n, x.Do, x.Event, x.Message, x.Reason))
-		case TakeOver, Release, CancelTakeOver, CancelCopy, DefendAddress:
+		case TakeOver, Release, CancelTakeOver, CancelCopy, DefendAddress, AnnouncePrimary:
 			s.said = append(s.said, fmt.Sprintf("%s %s | %s", n, x.Do, x.Reason))
 		default:
 			s.quiet = append(s.quiet, fmt.Sprintf("%s %s", n, x.Do))

@@ -2,6 +2,7 @@ package standby
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -46,6 +47,83 @@ func (s *Standby) repeat(ctx context.Context, k sketch) {
 				_ = seg.Announce(p.Addr())
 			}
 		}
+	}
+}
+
+// toldTimes is how often the neighbours are told that the primary has its address again: as often as they are told, at
+// first, that the standby has it.
+const toldTimes = 6
+
+// announcePrimary tells the neighbours who has the service addresses that the standby had: whoever answers for them now. Each
+// time that is asked anew, and it ends with the primary's being well.
+func (s *Standby) announcePrimary(v *server) {
+	seg, name := s.segmentFor(v.link), v.config.Name
+	if seg == nil {
+		return
+	}
+	s.run(func() {
+		since := time.Now()
+		for told := range toldTimes {
+			if told > 0 && !pause(s.stop, s.deps.Next(time.Since(since))) {
+				return
+			}
+			// Another role is on its way, or the addresses are others by now.
+			service, err := consult(s.stop, s, func(*turn) ([]netip.Addr, error) {
+				if v.facts.Role != monitor.StandingBy || v.facts.Health != monitor.OK {
+					return nil, nil
+				}
+				return v.service(), nil
+			})
+			if err != nil || len(service) == 0 {
+				return
+			}
+			for _, a := range service {
+				if seg.onLink(a) {
+					s.point(name, seg, a, told == 0)
+				}
+			}
+		}
+	})
+}
+
+// point tells the neighbours who answers for an address, if anybody does. It is written down when it is done first.
+func (s *Standby) point(name string, seg *segment, a netip.Addr, first bool) {
+	_, err := seg.inquiry.Afresh(s.stop, a, askedBack)
+	held, ok := errors.AsType[*takeover.HeldError](err)
+	if !ok {
+		return // nobody answers, who is known: the primary may have another of its addresses first
+	}
+	if err := seg.AnnounceFor(a, held.MAC); err != nil {
+		s.log.Warn("the neighbours could not be told who has the address", "server", name, "address", a, "err", err)
+		return
+	}
+	if !first {
+		return
+	}
+	s.box.put(func(t *turn) {
+		e := journal.Event{
+			Time: t.now, Kind: "address.returned", Severity: "info", Server: name, Actor: actor(automatic("announcer")),
+			Message:  fmt.Sprintf("the neighbours are told that %s is at %s again", a, held.MAC),
+			Reason:   "it answers for the address since the standby has given it back",
+			Evidence: map[string]any{"address": a.String(), "mac": held.MAC},
+		}
+		t.note(e, false)
+		t.again(func(t *turn) { t.note(e, false) })
+	})
+}
+
+// askedBack is the time between two questions for an address that the primary is known to have.
+const askedBack = 100 * time.Millisecond
+
+// pause waits, and reports whether the context has not ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

@@ -127,6 +127,7 @@ type Segment interface {
 	Ask(netip.Addr) error
 	Known(netip.Addr) string // MAC address, "" if unknown
 	Announce(netip.Addr) error
+	AnnounceFor(ip netip.Addr, mac string) error
 }
 
 // Automatic is who acts where nobody ordered it.

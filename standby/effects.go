@@ -46,6 +46,8 @@ func (t *turn) effect(v *server, e monitor.Effect, incident string, by plan.Acto
 		// What may travel is asked when something is about to.
 	case monitor.DefendAddress:
 		t.defend(v, e)
+	case monitor.AnnouncePrimary:
+		t.after(func() { t.s.announcePrimary(v) })
 	}
 }
 

@@ -80,6 +80,10 @@ func (s *segmentOf) Announce(a netip.Addr) error {
 	return s.w.act(context.Background(), "announce "+a.String(), func() {})
 }
 
+func (s *segmentOf) AnnounceFor(a netip.Addr, mac string) error {
+	return s.w.act(context.Background(), "announce "+a.String()+" for "+mac, func() {})
+}
+
 // app is a stand-in.
 type app struct {
 	w    *world

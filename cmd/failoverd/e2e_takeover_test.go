@@ -183,6 +183,29 @@ func TestReturningPrimary(t *testing.T) {
 	})
 }
 
+// TestClientsFollowThePrimaryHome: a client that keeps what it knows of the address for hours, as phones and routers do, reaches
+// the primary again as soon as that has the address back, although the primary itself tells nobody.
+func TestClientsFollowThePrimaryHome(t *testing.T) {
+	c := newCompany(t, site.Options{StandIn: true})
+	ok(t, c.Client.Sysctl("net/ipv4/neigh/eth0/base_reachable_time_ms", "14400000"))
+	ok(t, c.Client.Sysctl("net/ipv4/neigh/eth0/delay_first_probe_time", "14400"))
+	c.start()
+	ok(t, c.PBX.Die())
+	c.waitState("pbx", "Failure", "standing in")
+	user, err := site.NewUser(c.Client, site.PBXAddress)
+	ok(t, err)
+	defer func() { ok(t, user.Close()) }()
+	ok(t, user.WaitServedBy(c.waiting(), "stand-in of pbx"))
+	c.cli(exitDone, "release", "pbx", "--yes")
+	ok(t, c.PBX.Return())
+	ok(t, user.WaitServedBy(c.waiting(), "primary pbx"))
+	ok(t, c.Client.WaitNeighbour(c.waiting(), pbxIP, c.PBX.MAC()))
+	c.eventually("that in the history", func() bool {
+		e, yes := c.happened("pbx", "address.returned")
+		return yes && strings.Contains(e.Message, c.PBX.MAC().String())
+	})
+}
+
 // A neighbour that ignores gratuitous ARP is served all the same, because the
 // standby asks it something in the address's name.
 func TestNeighbourThatIgnoresGratuitousARP(t *testing.T) {

@@ -130,6 +130,15 @@ type neighbours struct{ *address.Segment }
 // Known is the MAC address that the kernel has for a neighbour.
 func (n neighbours) Known(ip netip.Addr) string { return n.Segment.Known(ip).String() }
 
+// AnnounceFor tells the neighbours that the host with a MAC address has an address.
+func (n neighbours) AnnounceFor(ip netip.Addr, mac string) error {
+	holder, err := net.ParseMAC(mac)
+	if err != nil {
+		return err
+	}
+	return n.Segment.AnnounceFor(ip, holder)
+}
+
 func (w *world) segment(link string, hear func(address.Claim)) (standby.Segment, error) {
 	s, err := address.Listen(link, hear, w.log.With("component", "segment"))
 	if err != nil {

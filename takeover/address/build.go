@@ -19,21 +19,28 @@ var noMAC = net.HardwareAddr{0, 0, 0, 0, 0, 0}
 // entry, a reply they may ignore while they use the entry. The reply's target
 // is the sender itself, since other forms are ignored more often.
 func announcement(mac net.HardwareAddr, ip netip.Addr) ([][]byte, error) {
+	return announcementOf(mac, mac, ip, ip)
+}
+
+// announcementOf is one burst, sent by the interface with the hardware address mac, for an address that the host with the
+// hardware address holder has. The frames come from mac also where that is another host: a switch that saw them come from
+// the holder would send the holder's traffic here. from is the address that speaks for an IPv6 one.
+func announcementOf(mac, holder net.HardwareAddr, from, ip netip.Addr) ([][]byte, error) {
 	if ip.Is4() {
-		request, err := arpFrame(arp.OperationRequest, mac, ip, noMAC, ip)
+		request, err := arpFrameOf(mac, arp.OperationRequest, holder, ip, noMAC, ip)
 		if err != nil {
 			return nil, err
 		}
-		reply, err := arpFrame(arp.OperationReply, mac, ip, mac, ip)
+		reply, err := arpFrameOf(mac, arp.OperationReply, holder, ip, holder, ip)
 		if err != nil {
 			return nil, err
 		}
 		return [][]byte{request, reply}, nil
 	}
 	// RFC 4861, section 7.2.6.
-	advertisement, err := ndFrame(mac, ip, netip.IPv6LinkLocalAllNodes(), &ndp.NeighborAdvertisement{
+	advertisement, err := ndFrame(mac, from, netip.IPv6LinkLocalAllNodes(), &ndp.NeighborAdvertisement{
 		Override: true, TargetAddress: ip,
-		Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: mac}},
+		Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: holder}},
 	})
 	if err != nil {
 		return nil, err
@@ -89,8 +96,13 @@ func solicitation(mac net.HardwareAddr, from, ip netip.Addr) ([]byte, error) {
 	return ndFrame(mac, from, group, m)
 }
 
-// arpFrame is an ARP packet for all hosts, padded to 60 bytes.
+// arpFrame is an ARP packet of this host's for all hosts, padded to 60 bytes.
 func arpFrame(op arp.Operation, mac net.HardwareAddr, sender netip.Addr, targetMAC net.HardwareAddr, target netip.Addr) ([]byte, error) {
+	return arpFrameOf(mac, op, mac, sender, targetMAC, target)
+}
+
+// arpFrameOf is arpFrame sent by the interface with the hardware address source.
+func arpFrameOf(source net.HardwareAddr, op arp.Operation, mac net.HardwareAddr, sender netip.Addr, targetMAC net.HardwareAddr, target netip.Addr) ([]byte, error) {
 	p, err := arp.NewPacket(op, mac, sender, targetMAC, target)
 	if err != nil {
 		return nil, fmt.Errorf("form ARP packet: %w", err)
@@ -99,7 +111,7 @@ func arpFrame(op arp.Operation, mac net.HardwareAddr, sender netip.Addr, targetM
 	if err != nil {
 		return nil, fmt.Errorf("form ARP packet: %w", err)
 	}
-	return etherFrame(ethernet.Broadcast, mac, ethernet.EtherTypeARP, payload)
+	return etherFrame(ethernet.Broadcast, source, ethernet.EtherTypeARP, payload)
 }
 
 // ndFrame is a neighbour discovery message to a multicast group. It is built

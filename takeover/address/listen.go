@@ -166,7 +166,8 @@ func read(conn *packet.Conn, take func([]byte)) error {
 func (s *Segment) take(b []byte) {
 	at := time.Now()
 	c, why := parseFrame(b)
-	if why == kept && s.isOwn(c.MAC) {
+	// What we say of another host's address says nothing of that host.
+	if why == kept && (s.isOwn(c.MAC) || s.isOwn(source(b))) {
 		why = dropOwn
 	}
 	if why != kept {

@@ -34,6 +34,9 @@ func parseFrame(b []byte) (Claim, dropReason) {
 	}
 }
 
+// source is the hardware address that sent a frame which parseFrame has read.
+func source(b []byte) net.HardwareAddr { return b[6:12] }
+
 // parseARP reads a claim out of an ARP packet: every sender claims its sender
 // address, whatever it asks for, and a probe (RFC 5227, section 1.1) is for the
 // target address.

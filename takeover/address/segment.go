@@ -140,6 +140,25 @@ func (s *Segment) Announce(ip netip.Addr) error {
 	return nil
 }
 
+// AnnounceFor says once, in every form, that another host has the address: one that has it back from this host, and may not
+// say so itself. Many systems do not when an address is put on an interface by hand or by a script, and their neighbours
+// would go on sending here until they doubt what they know, some of them for hours.
+func (s *Segment) AnnounceFor(ip netip.Addr, holder net.HardwareAddr) error {
+	err := s.send(s.look, func(ifi *net.Interface) ([][]byte, error) {
+		from := ip
+		if !ip.Is4() {
+			if from = sender(ifi, ip); !from.IsValid() {
+				return nil, errors.New("there is no link-local address to speak from")
+			}
+		}
+		return announcementOf(ifi.HardwareAddr, holder, from, ip)
+	})
+	if err != nil {
+		return fmt.Errorf("announce %s for %s: %w", ip, holder, err)
+	}
+	return nil
+}
+
 // Introduce makes a neighbour use this host for the service address, by asking
 // it something in the name of the service address.
 func (s *Segment) Introduce(service, neighbour netip.Addr) error {

@@ -11,6 +11,8 @@ import (
 	"failoverd/internal/lab"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/arp"
+	"github.com/mdlayher/ethernet"
 	probing "github.com/prometheus-community/pro-bing"
 	"github.com/vishvananda/netlink"
 )
@@ -304,6 +306,64 @@ func TestANeighbourThatIgnoresGratuitousARPIsIntroduced(t *testing.T) {
 	on(t, w.standby, func() error { return seg.Introduce(service, ip("10.99.0.70")) })
 	if err := w.client.WaitNeighbour(waiting(t), service, w.standby.MAC()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestTheHolderIsAnnouncedForIt: neighbours that go to the standby for an address go to who has it again when the standby says
+// so; no switch learns from it that the other's hardware address is here, and the standby takes none of it for a claim.
+func TestTheHolderIsAnnouncedForIt(t *testing.T) {
+	t.Parallel()
+	w := newLAN(t)
+	service, service6 := ip("10.99.0.50"), ip("fd00:99::32")
+	seg, heard := segmentOn(t, w.standby)
+	holder := NewHolder(discard())
+	on(t, w.standby, func() error {
+		return holder.Assume(t.Context(), "eth0", netip.MustParsePrefix("10.99.0.50/24"))
+	})
+	learn(t, w.client, "10.99.0.70", "10.99.0.50")
+	if got := w.client.Neighbours()[service]; got.String() != w.standby.MAC().String() {
+		t.Fatalf("the client goes to %v: this test proves nothing", got)
+	}
+	on(t, w.standby, func() error { return holder.Drop(t.Context(), "eth0", service) })
+
+	primary := w.Host("primary1", "10.99.0.11/24")
+	wire := w.client.Capture()
+	on(t, w.standby, func() error {
+		return errors.Join(seg.AnnounceFor(service, primary.MAC()), seg.AnnounceFor(service6, primary.MAC()))
+	})
+	if err := w.client.WaitNeighbour(waiting(t), service, primary.MAC()); err != nil {
+		t.Fatal(err)
+	}
+	frames, err := wire.WaitForN(waiting(t), 3, func(f lab.Frame) bool {
+		return f.ARP != nil && f.ARP.SenderIP == service || f.ND != nil && f.ND.Advertisement && f.ND.Target == service6
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range frames {
+		if f.Src.String() != w.standby.MAC().String() {
+			t.Errorf("sent by %s: %v", f.Src, f)
+		}
+		if f.ARP != nil && f.ARP.SenderMAC.String() != primary.MAC().String() || f.ND != nil && f.ND.LinkAddr.String() != primary.MAC().String() {
+			t.Errorf("not for the primary: %v", f)
+		}
+	}
+	// What a switch sends back to us is not the primary's word. The last frame is a claim, so that it is known when all are heard.
+	last, err := arpFrame(arp.OperationRequest, w.client.MAC(), ip("10.99.0.77"), noMAC, ip("10.99.0.77"))
+	on(t, w.client, func() error {
+		for _, f := range frames {
+			if err := errors.Join(err, send(w.client.Link(), int(f.Type), f.Bytes)); err != nil {
+				return err
+			}
+		}
+		return errors.Join(err, send(w.client.Link(), int(ethernet.EtherTypeARP), last))
+	})
+	heard.waitFor(t, "10.99.0.77", false)
+	all, _ := heard.snapshot()
+	for _, c := range all {
+		if c.MAC.String() == primary.MAC().String() && c.IP != ip("10.99.0.11") {
+			t.Errorf("taken for a claim: %v", c)
+		}
 	}
 }
 
