@@ -1,16 +1,18 @@
 // Testsum reads the output of go test -json and prints what a person wants to see of it: a line for each package, the
-// output of what failed, the reason of what was skipped, and a closing line with the counts.
+// output of what failed, the reason of what was skipped, the tests that took longest, and a closing line with the counts.
 //
 // It ends with status 1 if anything failed, if nothing was run, or, with -no-skip, if a test was skipped.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -38,6 +40,7 @@ func summarize(in io.Reader, out io.Writer, noSkip bool) error {
 	var passed, failed, skipped int
 	outputs := map[string]*strings.Builder{} // by package and test, until the test has ended
 	failures := map[string]int{}             // of tests, by package
+	var slow slowest
 	scanner := bufio.NewScanner(in)
 	scanner.Buffer(nil, 16<<20)
 	for scanner.Scan() {
@@ -61,6 +64,9 @@ func summarize(in io.Reader, out io.Writer, noSkip bool) error {
 		case "pass", "fail", "skip":
 		default:
 			continue
+		}
+		if e.Test != "" && !strings.Contains(e.Test, "/") {
+			slow.add(key, e.Elapsed)
 		}
 		text := ""
 		if b := outputs[key]; b != nil {
@@ -92,6 +98,7 @@ func summarize(in io.Reader, out io.Writer, noSkip bool) error {
 	if err := scanner.Err(); err != nil {
 		return err
 	}
+	slow.print(out)
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", passed, failed, skipped)
 	switch {
 	case failed > 0:
@@ -102,4 +109,36 @@ func summarize(in io.Reader, out io.Writer, noSkip bool) error {
 		return fmt.Errorf("%d skipped: everything has to be run here", skipped)
 	}
 	return nil
+}
+
+// slowest are the tests that took longest, the longest first.
+type slowest []timed
+
+// timed is a test and how long it took.
+type timed struct {
+	test    string
+	seconds float64
+}
+
+// most is how many are shown, worth is how long one takes that is.
+const (
+	most  = 10
+	worth = 10.0
+)
+
+// add takes one in, if it is one of them.
+func (s *slowest) add(test string, seconds float64) {
+	if seconds < worth {
+		return
+	}
+	*s = append(*s, timed{test, seconds})
+	slices.SortStableFunc(*s, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
+	*s = (*s)[:min(len(*s), most)]
+}
+
+// print lists them.
+func (s slowest) print(out io.Writer) {
+	for _, t := range s {
+		fmt.Fprintf(out, "slow  %6.1f s  %s\n", t.seconds, t.test)
+	}
 }

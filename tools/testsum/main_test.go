@@ -17,6 +17,11 @@ const (
 	skips = `{"Action":"output","Package":"q","Test":"TestC","Output":"no lab\n"}
 {"Action":"skip","Package":"q","Test":"TestC"}
 `
+	slow = `{"Action":"pass","Package":"p","Test":"TestA/sub","Elapsed":50}
+{"Action":"pass","Package":"p","Test":"TestA","Elapsed":51}
+{"Action":"pass","Package":"p","Test":"TestB","Elapsed":3}
+{"Action":"fail","Package":"p","Test":"TestC","Elapsed":61}
+`
 	broken = `{"ImportPath":"r","Action":"build-output","Output":"r.go:1: syntax error\n"}
 {"ImportPath":"r","Action":"build-fail"}
 {"Action":"output","Package":"r","Output":"FAIL\tr [build failed]\n"}
@@ -37,6 +42,7 @@ func TestSummarize(t *testing.T) {
 		"skip allowed":    {passes + skips, false, []string{"SKIP  q TestC\nno lab\n"}, "1 passed, 0 failed, 1 skipped", false},
 		"skip forbidden":  {passes + skips, true, nil, "1 passed, 0 failed, 1 skipped", true},
 		"does not build":  {passes + broken, false, []string{"syntax error", "[build failed]"}, "1 passed, 1 failed, 0 skipped", true},
+		"some are slow":   {slow, false, []string{"slow    61.0 s  p TestC\nslow    51.0 s  p TestA\n3 passed"}, "3 passed, 1 failed, 0 skipped", true},
 		"nothing was run": {"", false, nil, "0 passed, 0 failed, 0 skipped", true},
 		"go itself fails": {"go: no such module\n", false, []string{"go: no such module"}, "0 passed, 0 failed, 0 skipped", true},
 	}
