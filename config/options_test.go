@@ -192,7 +192,8 @@ alerts:
 		want    string
 	}{
 		"a new file": {
-			"", []OptionChange{set("alerts.email.host", "192.168.11.5"), set("alerts.email.to", "a@example.com", "b@example.com"), set("standby.capacity", "2"), set("alerts.email.port", "587"), set("alerts.remind_every", "1h30m")},
+			"",
+			[]OptionChange{set("alerts.email.host", "192.168.11.5"), set("alerts.email.to", "a@example.com", "b@example.com"), set("standby.capacity", "2"), set("alerts.email.port", "587"), set("alerts.remind_every", "1h30m")},
 			optionsHead + "alerts:\n  email:\n    host: \"192.168.11.5\"\n    to:\n      - \"a@example.com\"\n      - \"b@example.com\"\n    port: 587\n  remind_every: 1h30m\nstandby:\n  capacity: 2\n",
 		},
 		"a value, with the comment behind it": {kept, []OptionChange{set("standby.settle", "90s")}, strings.Replace(kept, "settle: 1m #", "settle: 90s #", 1)},

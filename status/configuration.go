@@ -97,5 +97,5 @@ type OptionsConfigured struct {
 	Changed      []string        `json:"changed" nullable:"false" doc:"The keys whose meaning changes, those of servers too"`
 	NeedsRestart []string        `json:"needs_restart" nullable:"false" doc:"Those of them that take effect only after a restart of failoverd"`
 	Notices      []string        `json:"notices" nullable:"false" doc:"What is to be said about the configuration that this makes"`
-	Mails        []TestMail      `json:"mails" nullable:"false" doc:"Of a dry run with test_mail: what came of each test mail"`
+	Mails        []TestMail      `json:"mails" nullable:"false" doc:"With test_mail: what came of each test mail"`
 }
