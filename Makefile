@@ -16,7 +16,7 @@ build: ## bin/failoverd
 install: ## lay out what the packages install, below DESTDIR, after make build
 	scripts/stage "$(DESTDIR)/" bin/failoverd
 	test -e "$(DESTDIR)/etc/polkit-1/rules.d/50-failoverd.rules" || install -D -m 0644 packaging/50-failoverd.rules "$(DESTDIR)/etc/polkit-1/rules.d/50-failoverd.rules"
-	install -d "$(DESTDIR)/etc/failoverd/servers.d"
+	install -d "$(DESTDIR)/etc/failoverd/servers.d" "$(DESTDIR)/etc/failoverd/options.d"
 	test -n "$(DESTDIR)" || systemd-sysusers failoverd.conf
 
 packages: ## the deb, the rpm and the list of what is in the program, in bin/packages

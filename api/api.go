@@ -61,6 +61,9 @@ type Standby interface {
 	// ServerConfiguration is the file that says how a server is watched, and Configure what adds, changes or removes one.
 	ServerConfiguration(ctx context.Context, server string) (status.ServerConfiguration, error)
 	Configure(ctx context.Context, c status.ServerChange, o status.Order) (status.Configured, error)
+	// Options are the keys of failoverd.yaml that may be set from here, and ConfigureOptions sets and resets them.
+	Options(ctx context.Context) (status.Options, error)
+	ConfigureOptions(ctx context.Context, c status.OptionsChange, o status.Order) (status.OptionsConfigured, error)
 	// Test asks once whatever the server's configuration names. It changes nothing.
 	Test(ctx context.Context, server string, o status.Order) ([]status.Trial, error)
 	TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error)

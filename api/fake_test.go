@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -280,6 +281,29 @@ func (f *fakeStandby) Configure(ctx context.Context, c status.ServerChange, o st
 		what += ", dry"
 	}
 	return out, f.take(ctx, what, c.Server, string(c.Text), o)
+}
+
+func (f *fakeStandby) Options(context.Context) (status.Options, error) {
+	host := status.Option{Key: "alerts.email.host", Kind: "text", Choices: []string{}, Values: []string{"10.0.0.25"}, Where: "/etc/failoverd/failoverd.yaml:3"}
+	return status.Options{File: "/etc/failoverd/options.d/options.yaml", Editable: true, Revision: aRevision, Options: []status.Option{host}}, nil
+}
+
+func (f *fakeStandby) ConfigureOptions(ctx context.Context, c status.OptionsChange, o status.Order) (status.OptionsConfigured, error) {
+	out := status.OptionsConfigured{
+		Valid: true, Saved: !c.DryRun, Revision: "next", Problems: []status.ConfigProblem{}, Changed: []string{}, NeedsRestart: []string{}, Notices: []string{}, Mails: []status.TestMail{},
+	}
+	if c.Revision != aRevision {
+		return out, &status.Refusal{Code: status.StateChanged, Detail: "they have changed"}
+	}
+	what := "options"
+	if c.DryRun {
+		what += ", dry"
+	}
+	if c.TestMail {
+		what += ", mail"
+		out.Mails = []status.TestMail{{OK: true, Recipient: "ops@example.com", Transcript: []string{"250 OK"}}}
+	}
+	return out, f.take(ctx, what, "", fmt.Sprint(c.Changes), o)
 }
 
 func (f *fakeStandby) TestAlert(ctx context.Context, o status.Order) ([]status.TestMail, error) {

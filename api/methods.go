@@ -311,3 +311,17 @@ func dry(run bool) url.Values {
 
 // seen names what was looked at.
 func seen(revision string) http.Header { return http.Header{"If-Match": {`"` + revision + `"`}} }
+
+// Options are what may be set over the API, and what is written.
+func (c *Client) Options(ctx context.Context) (status.Options, error) {
+	return get[status.Options](ctx, c, Base+"/config/options", nil)
+}
+
+// ChangeOptions sets and resets options as they were looked at. A dry run sends a test mail to each recipient if it is to.
+func (c *Client) ChangeOptions(ctx context.Context, revision string, changes OptionChanges, dryRun, testMail bool) (status.OptionsConfigured, error) {
+	q := dry(dryRun)
+	if testMail {
+		q.Set("test_mail", "true")
+	}
+	return ask[status.OptionsConfigured](ctx, c.patient(), http.MethodPatch, Base+"/config/options", q, changes, seen(revision))
+}

@@ -55,6 +55,8 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/test-alert", Operator, true, "", 200},
 	{"GET", "/api/v1/config/notices", Viewer, true, "", 200},
 	{"POST", "/api/v1/reload", Admin, true, "", 200},
+	{"GET", "/api/v1/config/options", Admin, true, "", 200},
+	{"PATCH", "/api/v1/config/options", Admin, true, `{"changes":[{"key":"standby.capacity","values":["2"]}]}`, 200},
 	{"GET", "/api/v1/servers/{name}/configuration", Admin, false, "", 200},
 	{"PUT", "/api/v1/servers/{name}/configuration", Admin, false, `{"text":"address: 10.0.0.1"}`, 200},
 	{"POST", "/api/v1/servers", Admin, true, `{"name":"FAX","text":"address: 10.0.0.9"}`, 201},
@@ -88,7 +90,7 @@ func TestRoles(t *testing.T) {
 	w.call("POST", "/api/v1/servers/PBX/failover", secrets[Operator], "{}")
 	victim := w.token(Viewer, "CRM").ID
 	seen := func(r *http.Request) {
-		if r.Method == http.MethodPut || r.Method == http.MethodDelete {
+		if r.Method == http.MethodPut || r.Method == http.MethodPatch || r.Method == http.MethodDelete {
 			r.Header.Set("If-Match", `"`+aRevision+`"`)
 		}
 	}

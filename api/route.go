@@ -106,7 +106,7 @@ func (s *Server) describe(h huma.API, r route) huma.Operation {
 	if strings.Contains(r.path, "{") {
 		codes = append(codes, 404)
 	}
-	if r.method == http.MethodPost || r.method == http.MethodPut {
+	if r.method == http.MethodPost || r.method == http.MethodPut || r.method == http.MethodPatch {
 		codes = append(codes, 400, 408, 413, 415)
 	}
 	for _, code := range codes {

@@ -114,6 +114,18 @@ func TestOrdersReachTheStandby(t *testing.T) {
 			r, err := c.Reload(ctx, "new mail server")
 			return firstError(err, wantEqual(strings.Join(r.Changed, " "), "alerts.email"), wantEqual(r.Uncopied[0].Next, "failoverd replicate from-live CRM"))
 		}, given{What: "reload", Target: "", Kind: "", Order: status.Order{By: by, Reason: "new mail server"}}},
+		{"options", func(ctx context.Context, c *Client) error {
+			o, err := c.Options(ctx)
+			if err != nil {
+				return err
+			}
+			r, err := c.ChangeOptions(ctx, o.Revision, OptionChanges{Changes: []status.OptionChange{{Key: "alerts.email.to", Values: []string{"a@example.com", "b@example.com"}}, {Key: "standby.settle", Reset: true}}, Reason: "new"}, false, false)
+			return firstError(err, wantEqual(o.Options[0].Values[0], "10.0.0.25"), wantEqual(r.Revision, "next"))
+		}, given{What: "options", Target: "", Kind: "[{alerts.email.to [a@example.com b@example.com] false} {standby.settle [] true}]", Order: status.Order{By: by, Reason: "new"}}},
+		{"options, tested", func(ctx context.Context, c *Client) error {
+			r, err := c.ChangeOptions(ctx, aRevision, OptionChanges{Changes: []status.OptionChange{{Key: "standby.witnesses", Values: []string{}}}}, false, true)
+			return firstError(err, wantEqual(r.Mails[0].Transcript[0], "250 OK"))
+		}, given{What: "options, dry, mail", Target: "", Kind: "[{standby.witnesses [] false}]", Order: status.Order{By: by}}},
 		{"test", func(ctx context.Context, c *Client) error {
 			r, err := c.Test(ctx, "PBX", "new cable")
 			return firstError(err, wantEqual(r.Trials[0].Name, "ping 10.0.0.1"))

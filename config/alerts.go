@@ -69,9 +69,15 @@ func (v *validator) alerts(raw rawAlerts, file spot) Alerts {
 // maxChannels bounds the ways out, each of which has its own turn.
 const maxChannels = 32
 
+// What may be chosen under some keys.
+var (
+	severities     = []string{"info", "warning", "critical", "none"}
+	mailEncryption = []string{"none", "starttls", "opportunistic", "implicit"}
+)
+
 // severity takes the least severity of what goes somewhere.
 func (v *validator) severity(t text, byDefault string) string {
-	return v.choice(t, byDefault, "info", "warning", "critical", "none")
+	return v.choice(t, byDefault, severities...)
 }
 
 // channel takes the name of a way out.
@@ -146,7 +152,7 @@ func (v *validator) email(raw rawEmail) *Email {
 		return nil
 	}
 	e := &Email{
-		TLS:      v.choice(raw.TLS, "starttls", "none", "starttls", "opportunistic", "implicit"),
+		TLS:      v.choice(raw.TLS, "starttls", mailEncryption...),
 		CAFile:   v.absolute(raw.CAFile, ""),
 		Username: raw.Username.value,
 		Password: raw.Password.value,

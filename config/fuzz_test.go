@@ -116,3 +116,32 @@ func itoa(i int) string {
 	}
 	return itoa(i/10) + itoa(i%10)
 }
+
+// FuzzEditOptions changes one option in any text: it is refused with problems that have no line end in them, or the option, and
+// nothing else, says something else in what comes of it.
+func FuzzEditOptions(f *testing.F) {
+	f.Add([]byte("alerts:\n  email:\n    to:\n      - a@example.com # us\n"), uint8(8), "b@example.com", false)
+	f.Add([]byte("standby: {capacity: 2}\n# more\ndefaults:\n  ping: {fail_after: 20}\n"), uint8(16), "3", false)
+	f.Add([]byte("alerts:\n    daily_report: \"06:30\"\n\n    remind_every: 2h\n"), uint8(10), "", true)
+	f.Fuzz(func(t *testing.T, text []byte, key uint8, value string, reset bool) {
+		c := OptionChange{Key: optionKeys[int(key)%len(optionKeys)], Values: []string{value}, Reset: reset}
+		if reset {
+			c.Values = nil
+		}
+		next, err := EditOptions("options.yaml", text, []OptionChange{c})
+		if err != nil {
+			var problems Errors
+			if !errors.As(err, &problems) || len(problems) == 0 || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		was, _ := optionsIn(&report{}, Source{Name: "options.yaml", Data: text})
+		is, _ := optionsIn(&report{}, Source{Name: "options.yaml", Data: next})
+		for _, k := range optionKeys {
+			if before, after := keyed(was, k), keyed(is, k); k != c.Key && fmt.Sprint(written(before)) != fmt.Sprint(written(after)) {
+				t.Fatalf("%s has changed with %s in\n%s\nto\n%s", k, c.Key, text, next)
+			}
+		}
+	})
+}

@@ -25,7 +25,7 @@ type Source struct {
 	Shared bool // readable by group or others: a password in clear text in it is an error
 }
 
-// Load reads the main file and servers.d/*.yaml beside it. It also checks what
+// Load reads the main file, and options.d/options.yaml and servers.d/*.yaml beside it. It also checks what
 // only the file system knows: who may read the files and the secrets. A
 // configuration that cannot be used gives Errors with every problem of every
 // file. It fills in the host's name for an absent standby.name.
@@ -37,6 +37,10 @@ func Load(path string) (*Config, error) {
 func load(path string, change func([]Source) []Source) (*Config, error) {
 	r := &report{}
 	sources := []Source{read(r, path)}
+	strayOptions(r, path)
+	if own := optionsSource(r, OptionsFile(path)); own.Data != nil {
+		sources = append(sources, own)
+	}
 	for _, name := range serverFiles(r, path) {
 		sources = append(sources, read(r, name))
 	}

@@ -51,7 +51,11 @@ const manualHead = `.SH NAME
 failoverd.yaml \- configuration of failoverd
 .SH DESCRIPTION
 The main file is /etc/failoverd/failoverd.yaml; a server may have a file of its own,
-servers.d/NAME.yaml beside it, with the keys of one entry of servers.
+servers.d/NAME.yaml beside it, with the keys of one entry of servers. Some keys may
+also be set by
+.BR "failoverd config set" ,
+over the API and in the console; those hold instead of what is written in the main
+file, and are kept in options.d/options.yaml beside it.
 .B failoverd config check
 says what the files mean, or everything that is wrong with them.
 .B failoverd reload

@@ -14,7 +14,7 @@ type secretSpot struct {
 }
 
 // Parse is Load without the file system: the first source is the main file, the
-// others are files of servers.d. It never panics and reports every problem of
+// others are the file of options.d and files of servers.d. It never panics and reports every problem of
 // every file as Errors.
 func Parse(files []Source) (*Config, error) {
 	r := &report{}
@@ -53,9 +53,17 @@ func parse(r *report, files []Source) (*Config, []secretSpot) {
 		}
 		secrets = d.secrets
 	}
+	for _, f := range files[1:] {
+		if isOptions(f.Name) {
+			secrets = append(secrets, options(r, &raw, f)...)
+		}
+	}
 	raw.place(main)
 	servers := raw.Servers.items
 	for _, f := range files[1:] {
+		if isOptions(f.Name) {
+			continue
+		}
 		s, more, ok := serverFile(r, f)
 		secrets = append(secrets, more...)
 		if ok {

@@ -108,6 +108,10 @@ func WriteReference(w io.Writer) error {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", path, cell(value), cell(a.meaning), effect)
 	})
+	b.WriteString(referenceOptions)
+	for _, key := range optionKeys {
+		fmt.Fprintf(&b, "- `%s`\n", key)
+	}
 	b.WriteString("\n## The annotated file\n\n```yaml\n")
 	b.Write(reference)
 	b.WriteString("```\n")
@@ -120,7 +124,7 @@ const referenceHead = `# Configuration reference
 <!-- Generated from config/reference.yaml; do not edit. go test ./config -run Docs -update writes it anew. -->
 
 The main file is ` + "`/etc/failoverd/failoverd.yaml`" + `; a server may have a file of its own,
-` + "`servers.d/NAME.yaml`" + ` beside it, with the keys of one entry of ` + "`servers`" + `.
+` + "`servers.d/NAME.yaml`" + ` beside it, with the keys of one entry of ` + "`servers`" + `; and some keys are [options](#options).
 ` + "`failoverd config check`" + ` says what the files mean, or everything that is wrong with them.
 ` + "`failoverd reload`" + ` takes changes over, all or nothing; those marked **restart** wait for a restart of the service.
 
@@ -128,6 +132,15 @@ The main file is ` + "`/etc/failoverd/failoverd.yaml`" + `; a server may have a 
 - Addresses are written in numbers, never as names. Commands are lists; no shell is involved.
 - A key that is unknown, written twice or empty is an error. Anchors, aliases and tags of YAML are not used.
 - A file has at most 1 MiB. Secrets are files with mode 0600, variables, or systemd credentials.
+`
+
+const referenceOptions = `
+## Options
+
+These keys may also be set by ` + "`failoverd config set`" + `, over the API and in the console. They are kept in a file of their own,
+` + "`options.d/options.yaml`" + ` beside the main file, and hold instead of what is written there, key by key; lists are taken whole.
+Every other key in that file is an error. ` + "`failoverd config options`" + ` says where each is written.
+
 `
 
 // cell makes a text fit for a table.

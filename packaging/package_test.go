@@ -64,6 +64,7 @@ func TestPackages(t *testing.T) {
 		"/etc/polkit-1/rules.d/50-failoverd.rules":             "-rw-r--r--",
 		"/etc/failoverd":                                       "drwxr-xr-x",
 		"/etc/failoverd/servers.d":                             "drwxr-xr-x",
+		"/etc/failoverd/options.d":                             "drwxr-xr-x",
 		"/usr/share/man/man1/failoverd.1.gz":                   "-rw-r--r--",
 		"/usr/share/man/man1/failoverd-token-create.1.gz":      "-rw-r--r--",
 		"/usr/share/man/man5/failoverd.yaml.5.gz":              "-rw-r--r--",

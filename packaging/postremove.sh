@@ -18,7 +18,7 @@ purge)
     rmdir "$state" 2>/dev/null || echo "$state holds more than failoverd made for itself, and stays: look at it, then remove it by hand." >&2
   done
   if [ -d /etc/failoverd ]; then
-    rmdir /etc/failoverd/servers.d /etc/failoverd 2>/dev/null || echo "/etc/failoverd holds your configuration and secrets, and stays." >&2
+    rmdir /etc/failoverd/servers.d /etc/failoverd/options.d /etc/failoverd 2>/dev/null || echo "/etc/failoverd holds your configuration and secrets, and stays." >&2
   fi
   ;;
 esac

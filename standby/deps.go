@@ -26,6 +26,7 @@ type Deps struct {
 	Config  *config.Config
 	Load    func() (*config.Config, error) // reads the configuration again
 	Files   ServerFiles
+	Options OptionsFile
 	// Try asks once what a server's configuration names: its addresses, probes, databases, files.
 	Try func(ctx context.Context, c config.Server) []status.Trial
 
@@ -59,6 +60,9 @@ type Deps struct {
 	Recipients func() []string
 	// TestAlert sends a test alert to one of them and returns the dialogue.
 	TestAlert func(ctx context.Context, to string) (transcript []string, likely string, err error)
+
+	// TestMail sends a test mail to a recipient by the mail server of a configuration that is not in force, and returns the dialogue.
+	TestMail func(ctx context.Context, c *config.Config, to string) (transcript []string, likely string, err error)
 
 	// Loaded is told of a new configuration that is in force. It must not wait.
 	Loaded func(*config.Config)

@@ -53,7 +53,12 @@ func (s *Standby) TestAlert(ctx context.Context, o status.Order) ([]status.TestM
 
 // tryOut sends a test alert to one recipient.
 func (s *Standby) tryOut(ctx context.Context, to string) status.TestMail {
-	transcript, likely, err := s.deps.TestAlert(ctx, to)
+	return tested(to, func() ([]string, string, error) { return s.deps.TestAlert(ctx, to) })
+}
+
+// tested is what came of a test.
+func tested(to string, send func() (transcript []string, likely string, err error)) status.TestMail {
+	transcript, likely, err := send()
 	m := status.TestMail{OK: err == nil, Recipient: to, Transcript: nonNil(transcript), Likely: likely}
 	if err != nil {
 		m.Error = err.Error()

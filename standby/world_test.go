@@ -66,10 +66,11 @@ type world struct {
 	took     []string
 	decided  []time.Duration // after the time-out of each missed ping
 
-	files  *shelf
-	engine *replicatetest.Engine // every database server
-	trees  *groves
-	hold   heldThere // what the agent of pbx remembers
+	files   *shelf
+	options *drawer
+	engine  *replicatetest.Engine // every database server
+	trees   *groves
+	hold    heldThere // what the agent of pbx remembers
 
 	recipients []string
 
@@ -95,6 +96,7 @@ func newWorld(t testing.TB, servers ...config.Server) *world {
 		engine: replicatetest.New(), trees: newGroves(), running: map[string]bool{}, recipients: []string{"op@example.com"}, fail: map[string]error{}, gate: map[string]chan struct{}{}, bootID: "boot-1", verified: "verified", gateway: gateway,
 	}
 	w.files = &shelf{w: w, texts: map[string]string{}}
+	w.options = &drawer{w: w}
 	w.conf = &config.Config{
 		File: "failoverd.yaml",
 		Standby: config.Standby{
@@ -209,7 +211,7 @@ func (w *world) deps() Deps {
 			defer w.mu.Unlock()
 			return w.next, w.fail["load"]
 		},
-		Files: w.files, Try: w.tried,
+		Files: w.files, Options: w.options, Try: w.tried, TestMail: w.testMail,
 		Net: w,
 		Pinger: func(n probe.NetState, deliver func([]probe.Result), stalled func(time.Duration)) Pinger {
 			w.pinger = &pinger{w: w, net: n, deliver: deliver, stalled: stalled, wake: make(chan struct{}, 1)}

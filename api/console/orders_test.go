@@ -484,6 +484,67 @@ func TestPagesByKeyboard(t *testing.T) {
 		"configure pbx: address: 192.168.11.1|priority: 20", "configure fax: # fax at 192.168.11.24, as its agent tells|address: 192.168.11.4|", "test-alert ")
 }
 
+// The rest of it by keyboard alone: copies from live and back, copies of before, pairing, reading the configuration again, options,
+// and a server that goes. After each the focus is where it was, or in what was opened.
+func TestOtherOrdersByKeyboard(t *testing.T) {
+	c := open(t, midnight, "admin")
+	c.standby.configured(t, optionsMain)
+	for _, order := range []struct{ action, name string }{{status.FromLive, ""}, {status.ToLive, "pbx"}, {"rollback", "pbx"}} {
+		c.goes("#/", "#/servers/pbx")
+		c.tabTo(fmt.Sprintf(`[data-action=%q]`, order.action))
+		c.keys(kb.Enter)
+		c.asked()
+		c.until(`document.activeElement.matches("dialog .cancel")`)
+		c.keys(kb.Escape)
+		c.closed()
+		c.until(fmt.Sprintf(`document.activeElement.dataset.action === %q`, order.action))
+		c.keys(kb.Enter)
+		c.confirms(order.action, order.name)
+		c.until(`location.hash.startsWith("#/operations/")`)
+		c.standby.ends("pbx", plan.Succeeded)
+	}
+
+	c.goes("#/options")
+	c.tabTo(`[data-action="pair"]`)
+	c.keys(kb.Enter)
+	c.asked()
+	c.tabTo(`dialog [name=address]`)
+	c.do(chromedp.KeyEvent("192.168.11.24:7443"))
+	c.tabTo(`dialog [name=code]`)
+	c.do(chromedp.KeyEvent("7K3M-Q2XV-0T9R-HB4C"))
+	c.confirms("pair", "")
+	c.see("does not know this code")
+	c.keys(kb.Escape)
+	c.closed()
+	c.until(`document.activeElement.dataset.action === "pair"`)
+	c.tabTo(`[data-action="reload"]`)
+	c.keys(kb.Enter)
+	c.confirms("reload", "")
+	c.see("Nothing has changed.")
+	c.until(`document.activeElement.matches("dialog .cancel")`)
+	c.keys(kb.Enter)
+	c.closed()
+	c.until(`document.activeElement.dataset.action === "reload"`)
+
+	c.tabTo(`#alerts-email-severity`)
+	c.keys("w") // as in a list: the choice that begins so
+	c.tabTo(`[data-action="options-check"]`)
+	c.keys(kb.Enter)
+	c.tabTo(`[data-action="options-save"]`)
+	c.keys(kb.Enter)
+	c.see("saved, and in force")
+	c.until(`document.querySelector("#alerts-email-severity")?.value === "warning"`)
+	c.until(`document.activeElement.dataset.action === "options-check"`)
+	c.untrapped()
+
+	c.goes("#/servers/pbx", "#/servers/pbx/settings")
+	c.tabTo(`[data-action="remove"]`)
+	c.keys(kb.Enter)
+	c.confirms("remove", "pbx")
+	c.until(`location.hash === "#/"`)
+	c.carriedOut("replicate-from-live pbx", "replicate-to-live pbx", "rollback pbx", "options alerts.email.severity=warning ()", "configure pbx: ")
+}
+
 // goes follows links by the keyboard.
 func (c *console) goes(links ...string) {
 	c.t.Helper()

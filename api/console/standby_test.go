@@ -26,6 +26,7 @@ type standby struct {
 	orders   []string // what was carried out: "suspend pbx"
 	previews map[string]status.Preview
 	files    map[string]string // of servers.d, by server
+	main     string            // the main file of its configuration; "": it has none
 	block    chan struct{}     // if not nil, orders wait for it
 }
 

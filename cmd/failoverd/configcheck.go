@@ -20,11 +20,11 @@ const defaultConfig = "/etc/failoverd/failoverd.yaml"
 func (p *program) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
-		Short:   "Check the configuration",
-		Long:    `Checks the configuration.`,
+		Short:   "Check the configuration, and set options",
+		Long:    `Checks the configuration, and sets those of its keys that are options.`,
 		Example: `  failoverd config check`,
 	}
-	return group(cmd, p.configCheckCommand(), p.configPreviewCommand(), p.configReferenceCommand())
+	return group(cmd, p.configCheckCommand(), p.configPreviewCommand(), p.configReferenceCommand(), p.configOptionsCommand(), p.configSetCommand(), p.configResetCommand())
 }
 
 // configReport is what `config check --json` prints.

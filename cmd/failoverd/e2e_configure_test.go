@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"failoverd/internal/site"
@@ -66,5 +68,60 @@ func TestServersAreConfiguredByCommand(t *testing.T) {
 	ok(t, err)
 	if len(left) != 1 {
 		t.Errorf("in servers.d: %v", left)
+	}
+}
+
+// Options are set and reset while the daemon runs: what is wrong changes nothing, what is right is in force at once and at the
+// next start, comments in their file stay, and a mail server is tried before it is saved.
+func TestOptionsAreSetByCommand(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	c.start()
+	file := filepath.Join(filepath.Dir(c.ConfigFile()), "options.d", "options.yaml")
+	capacity := func() int {
+		t.Helper()
+		var s status.Snapshot
+		ok(t, json.Unmarshal([]byte(c.cli(exitDone, "status", "--json")), &s))
+		return s.Standby.Capacity
+	}
+	contains(t, c.cli(exitDone, "config", "options"), "standby.capacity", c.ConfigFile()+":6", "operator@example.com", "(host)")
+	contains(t, c.cli(exitFailed, "config", "set", "standby.capacity=0", "alerts.email.host=not a host", "--yes"), "alerts.email.host", "standby.capacity")
+	contains(t, c.cli(exitUsage, "config", "set", "api.listen=0.0.0.0:80", "--yes"), "no option")
+	if _, err := os.Stat(filepath.Dir(file)); !errors.Is(err, fs.ErrNotExist) || capacity() != 1 {
+		t.Errorf("something was written: %v", err)
+	}
+
+	contains(t, c.cli(exitDone, "config", "set", "standby.capacity=2", "--yes", "--reason", "a second interface"), "Changed: standby.capacity")
+	if capacity() != 2 {
+		t.Error("it is not in force")
+	}
+	if e, yes := c.happened("", "config.options_changed"); !yes || e.Actor.Name != "root" || e.Reason != "a second interface" {
+		t.Errorf("in the history: %t, %+v", yes, e)
+	}
+	text, err := os.ReadFile(file)
+	ok(t, err)
+	ok(t, os.WriteFile(file, []byte(strings.Replace(string(text), "capacity: 2", "capacity: 2 # by Carol", 1)), 0o600))
+	contains(t, c.cli(exitDone, "config", "check", c.ConfigFile(), "--elsewhere"), "is valid")
+
+	contains(t, c.cli(exitDone, "config", "set", "alerts.email.to=operator@example.com,boss@example.com", "--yes", "--test-mail"), "RCPT TO:<boss@example.com>", "Changed: alerts.email.to")
+	contains(t, c.cli(exitFailed, "config", "set", "alerts.email.port=26", "--yes", "--test-mail"), "not every test mail was accepted; nothing was changed")
+	text, err = os.ReadFile(file)
+	ok(t, err)
+	if !strings.HasSuffix(string(text), "standby:\n  capacity: 2 # by Carol\nalerts:\n  email:\n    to:\n      - \"operator@example.com\"\n      - \"boss@example.com\"\n") {
+		t.Errorf("the file is\n%s", text)
+	}
+	ok(t, c.daemon.Kill())
+	c.launch()
+	c.waitServer("pbx", "there again", func(v status.Server) bool { return v.LastAnswer != nil })
+	if capacity() != 2 {
+		t.Error("after a crash it is forgotten")
+	}
+
+	// What somebody has changed by hand and nobody has read is not brought along.
+	ok(t, os.WriteFile(file, []byte("standby:\n  capacity: 4\n"), 0o600))
+	contains(t, c.cli(exitConflict, "config", "set", "standby.settle=1s", "--yes"), "were not read yet", "standby.capacity", "failoverd reload")
+	contains(t, c.cli(exitDone, "reload"), "standby.capacity")
+	contains(t, c.cli(exitDone, "config", "reset", "standby.capacity", "--yes"), "Changed: standby.capacity")
+	if capacity() != 1 {
+		t.Error("it was not reset")
 	}
 }

@@ -26,6 +26,8 @@ func bare() *fakeDaemon {
 		configured: status.Configured{
 			Valid: true, Problems: []status.ConfigProblem{}, Changed: []string{}, Notices: []string{}, Trials: []status.Trial{},
 		},
+		options:   status.Options{Editable: true, Revision: "r7", Options: []status.Option{{Key: "standby.name", Kind: "text", Own: true}}},
+		setting:   status.OptionsConfigured{Valid: true},
 		tokens:    []api.Token{{ID: "grafana"}},
 		agents:    []status.Agent{{}},
 		incidents: []status.Incident{{ID: "inc-1"}},
@@ -41,6 +43,7 @@ func TestJSONKeys(t *testing.T) {
 		"replicate from-live DEMOSERVER --yes --no-wait", "replicate to-live DEMOSERVER --dry-run",
 		"suspend DEMOSERVER --reason x", "resume DEMOSERVER", "stop DEMOSERVER", "test DEMOSERVER", "test-alert", "incidents", "ack inc-1", "reload",
 		"add FAX testdata/fax.yaml --dry-run", "add FAX testdata/fax.yaml --yes", "edit DEMOSERVER --show", "edit DEMOSERVER testdata/fax.yaml --yes", "remove DEMOSERVER --dry-run",
+		"config options", "config set standby.name=x --dry-run", "config set standby.name=x --yes", "config reset standby.name --dry-run",
 		"agents", "discover 192.168.11.1", "agent config check testdata/agent.yaml", "agent config check testdata/agent-bad.yaml", "token list", "token create grafana --role viewer", "token revoke grafana", "version",
 		"config check --elsewhere testdata/good.yaml", "config check testdata/bad.yaml",
 	} {
@@ -48,6 +51,8 @@ func TestJSONKeys(t *testing.T) {
 			full := badNight()
 			full.snapshot.Servers[0].Name = "DEMOSERVER"
 			full.configured, full.file = quietDay().configured, quietDay().file
+			full.setting = quietDay().setting
+			full.options.Options[4].Own = true
 			words := append(strings.Fields(args), "--json")
 			little, much := invoke(t, bare(), words...), invoke(t, full, words...)
 			a, b := documents(t, little.stdout), documents(t, much.stdout)

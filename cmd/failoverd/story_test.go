@@ -65,6 +65,25 @@ func quietDay() *fakeDaemon {
 			Valid: true, Revision: "r2", Problems: []status.ConfigProblem{}, Changed: []string{"servers[FAX] (added)"}, Notices: []string{},
 			Trials: []status.Trial{{Name: "ping 192.168.11.4", OK: true, Detail: "answered in 400µs"}, {Name: "database FAX", Detail: "password authentication failed"}},
 		},
+		options: status.Options{
+			File: "/etc/failoverd/options.d/options.yaml", Editable: true, Revision: "r7", Options: []status.Option{
+				{
+					Key: "alerts.email.host", Kind: "text", Choices: []string{}, Meaning: "The mail server.", Default: "(required)",
+					Values: []string{"192.168.11.6"}, Where: "/etc/failoverd/options.d/options.yaml:5", Own: true, Beneath: "/etc/failoverd/failoverd.yaml:9",
+				},
+				{
+					Key: "alerts.email.to", Kind: "list", Choices: []string{}, Meaning: "Recipients, one message each.", Default: "(required)",
+					Values: []string{"a@example.com", "b@example.com"}, Where: "/etc/failoverd/failoverd.yaml:11",
+				},
+				{Key: "alerts.email.tls", Kind: "choice", Choices: []string{"none", "starttls"}, Meaning: "Encryption.", Default: "starttls", Values: []string{}},
+				{Key: "alerts.email.password", Kind: "secret", Choices: []string{}, Meaning: "A secret.", Default: "(none)", HostOnly: true, Values: []string{}},
+				{Key: "standby.name", Kind: "text", Choices: []string{}, Meaning: "What this standby is called.", Default: "(the host's name)", Restart: true, Values: []string{}},
+			},
+		},
+		setting: status.OptionsConfigured{
+			Valid: true, Revision: "r8", Problems: []status.ConfigProblem{}, Changed: []string{"standby.name", "alerts.email.to"}, NeedsRestart: []string{"standby.name"}, Notices: []string{},
+			Mails: []status.TestMail{{OK: true, Recipient: "a@example.com", Transcript: []string{"S: 250 queued"}}},
+		},
 		snapshot: status.Snapshot{
 			GeneratedAt: noon, Seq: 42, Verdict: status.AllReady, Standby: quietStandby(),
 			Servers: []status.Server{healthy("DEMOSERVER", "192.168.11.1")}, Attention: []status.Notice{}, Incidents: []status.Incident{},
@@ -100,6 +119,11 @@ func badNight() *fakeDaemon {
 	d.configured = status.Configured{
 		Problems: []status.ConfigProblem{{File: "servers.d/FAX.yaml", Line: 2, Column: 1, Key: "servers[FAX].adress", Problem: "unknown key", Expect: "did you mean address?"}},
 		Changed:  []string{}, Notices: []string{}, Trials: []status.Trial{},
+	}
+	d.options.Editable, d.options.WhyNot, d.options.Try = false, "failoverd may not write in /etc/failoverd/options.d", "sudo install -d -o root -g failoverd -m 2770 /etc/failoverd/options.d"
+	d.setting = status.OptionsConfigured{
+		Problems: []status.ConfigProblem{{File: "options.d/options.yaml", Line: 3, Column: 1, Key: "alerts.email.to[0]", Problem: `"x" is no mail address`, Expect: "write it alone"}},
+		Changed:  []string{}, NeedsRestart: []string{}, Notices: []string{}, Mails: []status.TestMail{},
 	}
 	s := &d.snapshot
 	s.Verdict = status.Uncovered

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ with the likely cause in words.`,
 			}
 		} else {
 			for _, m := range mails {
-				p.writeTestMail(m)
+				p.writeTestMail(p.out, m)
 			}
 		}
 		switch {
@@ -60,16 +61,16 @@ with the likely cause in words.`,
 }
 
 // writeTestMail prints what came of one mail.
-func (p *program) writeTestMail(m status.TestMail) {
+func (p *program) writeTestMail(w io.Writer, m status.TestMail) {
 	for _, l := range m.Transcript {
-		line(p.out, "  %s", l)
+		line(w, "  %s", l)
 	}
 	if m.OK {
-		line(p.out, "%s: accepted. Look whether it arrives.", m.Recipient)
+		line(w, "%s: accepted. Look whether it arrives.", m.Recipient)
 		return
 	}
-	line(p.out, "%s: FAILED: %s", m.Recipient, m.Error)
+	line(w, "%s: FAILED: %s", m.Recipient, m.Error)
 	if m.Likely != "" {
-		line(p.out, "  Likely cause: %s", m.Likely)
+		line(w, "  Likely cause: %s", m.Likely)
 	}
 }

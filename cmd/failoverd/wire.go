@@ -56,6 +56,9 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		Files: serverFiles{main: configFile, load: func(c config.Change) (*config.Config, error) {
 			return w.holds(config.LoadWith(configFile, c))
 		}},
+		Options: optionsFile{main: configFile, load: func(text []byte) (*config.Config, error) {
+			return w.holds(config.LoadWithOptions(configFile, text))
+		}},
 		Try:     w.try,
 		Journal: memory,
 		BootID:  bootID(),
@@ -71,11 +74,14 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 		Verify:   w.verify,
 		StandIn:  w.standIn,
 		Catalogs: w.catalogs, Application: w.application, Herald: w.herald,
-		Fence:     w.fence,
-		Rehearse:  w.rehearse,
-		Trees:     trees.NewSet(w.link, w.log.With("component", "files")),
-		Next:      address.Announcements,
-		TestAlert: w.testAlert,
+		Fence:    w.fence,
+		Rehearse: w.rehearse,
+		Trees:    trees.NewSet(w.link, w.log.With("component", "files")),
+		Next:     address.Announcements,
+		TestAlert: func(ctx context.Context, to string) ([]string, string, error) {
+			return w.testAlert(ctx, w.current.Load(), to)
+		},
+		TestMail: w.testAlert,
 		Recipients: func() []string {
 			var list []string
 			for _, r := range w.recipients("") {
@@ -420,9 +426,8 @@ func recipientNamed(c config.Alerts, name string) string {
 	return name
 }
 
-// testAlert sends one real alert and returns the dialogue.
-func (w *world) testAlert(ctx context.Context, to string) (transcript []string, likely string, err error) {
-	c := w.current.Load()
+// testAlert sends one real alert the way that a configuration says and returns the dialogue.
+func (w *world) testAlert(ctx context.Context, c *config.Config, to string) (transcript []string, likely string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	composer := w.composer(c)

@@ -49,6 +49,8 @@ type fakeDaemon struct {
 	reloaded    status.Reloaded
 	file        status.ServerConfiguration
 	configured  status.Configured
+	options     status.Options
+	setting     status.OptionsConfigured // what comes of a change of options
 	tokens      []api.Token
 	agents      []status.Agent
 	found       discovery.Found
@@ -176,6 +178,26 @@ func (d *fakeDaemon) handler() http.Handler {
 	change("POST " + api.Base + "/servers")
 	change("PUT " + api.Base + "/servers/{name}/configuration")
 	change("DELETE " + api.Base + "/servers/{name}")
+	get("/config/options", func(*http.Request) any { return d.options })
+	mux.HandleFunc("PATCH "+api.Base+"/config/options", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.requests = append(d.requests, fmt.Sprintf("%s %s %s %s", r.Method, r.URL.RequestURI(), r.Header.Get("If-Match"), body))
+		answer := d.setting
+		if answer.Saved = r.URL.Query().Get("dry_run") != "true"; answer.Saved && !answer.Valid {
+			refuse(w, &api.Problem{Status: 422, Code: status.InvalidConfig, Title: "The configuration is not valid", Detail: "options.yaml:2: no"})
+			return
+		}
+		if r.URL.Query().Get("test_mail") != "true" {
+			answer.Mails = []status.TestMail{}
+		}
+		reply(w, http.StatusOK, answer)
+	})
 	post("/reload", func(*http.Request) (int, any) { return 200, d.reloaded })
 	get("/incidents", func(r *http.Request) any {
 		return api.IncidentList{Incidents: slices.DeleteFunc(slices.Clone(d.incidents), func(i status.Incident) bool {

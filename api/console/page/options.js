@@ -6,6 +6,7 @@ import { Mark } from "./shape.js";
 import { Ask, mayNot } from "./actions.js";
 import { Table } from "./table.js";
 import { useRecord } from "./details.js";
+import { SetOptions } from "./setoptions.js";
 import { toServer, toEvents } from "./place.js";
 import { when, since } from "./words.js";
 
@@ -17,7 +18,7 @@ const quiet = (word) => ({ word, shape: "circle", tone: "quiet" });
 export function OptionsPage() {
   return html`<section class="operation page" aria-label="Options">
     <h2>Options</h2>
-    <${Alerts} /><${Configuration} /><${Agents} /><${Access} /><${About} />
+    <${Alerts} /><${Configuration} /><${SetOptions} /><${Agents} /><${Access} /><${About} />
   </section>`;
 }
 

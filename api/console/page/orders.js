@@ -280,7 +280,7 @@ export const orders = {
   },
   reload: {
     word: () => "Read the configuration again", role: "admin", reason: true,
-    about: ({ snapshot }) => ({ question: "Read the configuration again?", effect: html`All of <code>${snapshot.standby.config.file}</code> and of <code>servers.d</code>, or nothing: after an error the old one stays in force. Nothing that runs is interrupted.`, risks: [] }),
+    about: ({ snapshot }) => ({ question: "Read the configuration again?", effect: html`All of <code>${snapshot.standby.config.file}</code>, of <code>options.d</code> and of <code>servers.d</code>, or nothing: after an error the old one stays in force. Nothing that runs is interrupted.`, risks: [] }),
     send: ({ given, patience }) => request("POST", "/reload", { body: remark(given), patience }),
     outcome: (done) => html`<p>${done.changed.length ? "Changed:" : "Nothing has changed."}</p><ul>${done.changed.map((key) => html`<li><code>${key}</code>${done.needs_restart.includes(key) ? " after a restart" : ""}</li>`)}</ul>
       ${done.notices.map((n) => html`<p>${n}</p>`)}
