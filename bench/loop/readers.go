@@ -93,7 +93,6 @@ func (r *readers) close() error {
 
 // readStreams is the process: it reads so many streams until its input ends, and says for each line of it how far they are.
 func readStreams(ctx context.Context, count int, in io.Reader, out io.Writer) error {
-	ctx, cancel := context.WithCancel(ctx)
 	lines := bufio.NewScanner(in)
 	var tokens []string
 	for lines.Scan() && lines.Text() != "" {
@@ -106,6 +105,7 @@ func readStreams(ctx context.Context, count int, in io.Reader, out io.Writer) er
 	var broken atomic.Int64
 	var running sync.WaitGroup
 	defer running.Wait()
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for i := range count {
 		running.Go(func() {
