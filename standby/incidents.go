@@ -140,23 +140,37 @@ func (s *Standby) goesOn(i incident.Incident) (going, quiet bool) {
 	if s.self.isolated && s.self.incident == i.ID {
 		return true, false
 	}
-	for _, v := range s.all {
-		name := v.config.Name
-		quiet := v.facts.Mode != monitor.Active || s.self.isolated
-		if v.facts.Incident == i.ID || s.self.unready[name].incident == i.ID {
+	// It is asked at every turn: of hundreds of servers the one that it names comes first.
+	if v, ok := s.servers[i.Server]; ok {
+		if going, quiet := s.goesOnAt(v, i); going {
 			return true, quiet
 		}
-		// Of the copies of a server that is down, or that is stood in for, there are other things to say.
-		quiet = quiet || v.facts.Role != monitor.StandingBy || v.facts.Incident != ""
-		switch i.Key {
-		case "":
-		case copiesKey(name):
-			return v.facts.CopyFailed || v.facts.Late, quiet
-		default:
-			for _, tree := range v.trees {
-				if i.Key == treeKey(name, tree.Name) {
-					return v.tree(tree.Name).Told != healthy, quiet
-				}
+	}
+	for _, v := range s.all {
+		if going, quiet := s.goesOnAt(v, i); going {
+			return true, quiet
+		}
+	}
+	return false, false
+}
+
+// goesOnAt is goesOn of one server.
+func (s *Standby) goesOnAt(v *server, i incident.Incident) (going, quiet bool) {
+	name := v.config.Name
+	quiet = v.facts.Mode != monitor.Active || s.self.isolated
+	if v.facts.Incident == i.ID || s.self.unready[name].incident == i.ID {
+		return true, quiet
+	}
+	// Of the copies of a server that is down, or that is stood in for, there are other things to say.
+	quiet = quiet || v.facts.Role != monitor.StandingBy || v.facts.Incident != ""
+	switch i.Key {
+	case "":
+	case copiesKey(name):
+		return v.facts.CopyFailed || v.facts.Late, quiet
+	default:
+		for _, tree := range v.trees {
+			if i.Key == treeKey(name, tree.Name) {
+				return v.tree(tree.Name).Told != healthy, quiet
 			}
 		}
 	}

@@ -7,5 +7,9 @@
 // the wire how exactly each ping was sent at its beat, and how long after the time that the configuration makes
 // inevitable a dead primary's address was announced.
 //
+// Those who read the event streams are a process of their own, at niceness 19 unless -nice says otherwise: they are other
+// hosts in the field, whose work takes nothing from the standby's processors. What the kernel does for their ends of the
+// connections, and whoever plays the primaries and listens on the wire, does share them with the daemon.
+//
 // It needs root, or user namespaces, and nftables and iproute2.
 package main

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -24,32 +19,18 @@ type load struct {
 	w       *world
 	running sync.WaitGroup
 
-	place     []atomic.Int64 // last event of each stream
-	broken    atomic.Int64   // streams that ended
-	copied    atomic.Int64   // replications that have succeeded
-	uncopied  atomic.Int64   // and those that have not, or were refused
+	readers   *readers
+	copied    atomic.Int64 // replications that have succeeded
+	uncopied  atomic.Int64 // and those that have not, or were refused
 	mu        sync.Mutex
 	delivered []time.Duration // from an event's time to one who reads it
 }
 
 // begin starts the readers, the replications and those who change files. They end with ctx.
-func (w *world) begin(ctx context.Context) (*load, error) {
-	l := &load{w: w, place: make([]atomic.Int64, w.streams)}
-	var tokens []string
-	for i := range (w.streams + 9) / 10 {
-		t, err := w.client.CreateToken(ctx, api.NewToken{Name: fmt.Sprintf("reader-%d", i), Role: "viewer"})
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, t.Secret)
-	}
-	for i := range w.streams {
-		l.running.Go(func() {
-			if err := l.stream(ctx, tokens[i/10], &l.place[i]); ctx.Err() == nil {
-				_ = err // It is counted; why is of no interest to the table.
-				l.broken.Add(1)
-			}
-		})
+func (w *world) begin(ctx context.Context) (_ *load, err error) {
+	l := &load{w: w}
+	if l.readers, err = w.startReaders(ctx); err != nil {
+		return l, err
 	}
 	l.running.Go(func() {
 		_ = w.client.Follow(ctx, api.FollowQuery{}, func(e journal.Event) error {
@@ -69,60 +50,6 @@ func (w *world) begin(ctx context.Context) (*load, error) {
 	}
 	l.running.Go(func() { l.write(ctx) })
 	return l, nil
-}
-
-// stream reads an event stream as a browser has it, over TLS, and looks only at the numbers.
-func (l *load) stream(ctx context.Context, token string, place *atomic.Int64) error {
-	client := http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return l.w.watchers.Dial(ctx, network, addr)
-		},
-		TLSClientConfig:    &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // The standby's certificate is its own.
-		DisableCompression: true,
-	}}
-	defer client.CloseIdleConnections()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("https://%s:%d%s/events/stream", standbyAddress, apiPort, api.Base), nil)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	answer, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return errors.New(answer.Status)
-	}
-	buffer := make([]byte, 64<<10)
-	kept := 0
-	for {
-		n, err := answer.Body.Read(buffer[kept:])
-		if err != nil {
-			return err
-		}
-		text := buffer[:kept+n]
-		mark := []byte("\nid: ")
-		if i := bytes.LastIndex(text, mark); i >= 0 {
-			rest := text[i+len(mark):]
-			if end := bytes.IndexByte(rest, '\n'); end >= 0 {
-				if seq, err := strconv.ParseInt(string(rest[:end]), 10, 64); err == nil {
-					place.Store(seq)
-				}
-			}
-		}
-		// The mark may be cut in two.
-		kept = copy(buffer, text[max(0, len(text)-32):])
-	}
-}
-
-// behind is how many events the stream that is furthest behind has not had yet.
-func (l *load) behind(seq int64) int64 {
-	most := int64(0)
-	for i := range l.place {
-		most = max(most, seq-l.place[i].Load())
-	}
-	return most
 }
 
 // firstCopies copies the databases of those who are going to die: without a copy nobody is taken over.
@@ -168,6 +95,15 @@ func (l *load) write(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// end waits until everything has ended that begin has begun.
+func (l *load) end() error {
+	l.running.Wait()
+	if l.readers == nil {
+		return nil
+	}
+	return l.readers.close()
 }
 
 // take returns the times of delivery since it was last called, sorted.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -19,7 +20,23 @@ func main() {
 	lab.Trampoline()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(os.Args) == 3 && os.Args[1] == readersCommand {
+		os.Exit(runReaders(ctx, os.Args[2]))
+	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// runReaders is the process that reads streams.
+func runReaders(ctx context.Context, count string) int {
+	n, err := strconv.Atoi(count)
+	if err == nil {
+		err = readStreams(ctx, n, os.Stdin, os.Stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench-loop: readers:", err)
+		return 1
+	}
+	return 0
 }
 
 // run is the program.
@@ -59,6 +76,7 @@ type options struct {
 	loss        int
 	replicating int
 	deaths      int
+	nice        int
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -72,6 +90,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.loss, "loss", 50, "percent of the pings that are lost")
 	f.IntVar(&o.replicating, "replicating", 2, "replications that go on all the time")
 	f.IntVar(&o.deaths, "deaths", mortal, "primaries that die, over all runs")
+	f.IntVar(&o.nice, "nice", 19, "niceness of the process that reads the streams; at 19 it takes next to nothing from the daemon, as another host would not")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -80,6 +99,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, errors.New("-duration and -runs: want at least 5s and 1")
 	case o.loss < 0 || o.loss > 90 || o.streams < 0 || o.streams > 1000 || o.replicating < 0 || o.replicating > 16:
 		return o, errors.New("-loss, -streams, -replicating: want 0 to 90, 1000, 16")
+	case o.nice < 0 || o.nice > 19:
+		return o, errors.New("-nice: want 0 to 19")
 	case o.deaths < 0 || o.deaths > mortal:
 		return o, fmt.Errorf("-deaths: want 0 to %d", mortal)
 	}

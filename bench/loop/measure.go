@@ -72,7 +72,7 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	defer func() {
 		rest()
 		if l != nil {
-			l.running.Wait()
+			err = errors.Join(err, l.end())
 		}
 	}()
 	if err != nil {
@@ -130,7 +130,11 @@ func (w *world) once(ctx context.Context, l *load, heard *wire, first, last int)
 	if err != nil {
 		return r, err
 	}
-	r.behind = l.behind(now.Seq)
+	reached, err := l.readers.look()
+	if err != nil {
+		return r, err
+	}
+	r.behind, r.broken = max(now.Seq-reached.Last, 0), reached.Broken
 	after, err := w.scrape(ctx)
 	if err != nil {
 		return r, err
@@ -142,7 +146,7 @@ func (w *world) once(ctx context.Context, l *load, heard *wire, first, last int)
 	r.late, r.missing = heard.beats(flapping)
 	slices.Sort(r.late)
 	r.events = float64(now.Seq-began.Seq) / took
-	r.delivered, r.mails, r.broken = l.take(), now.Standby.Mail.Pending, l.broken.Load()
+	r.delivered, r.mails = l.take(), now.Standby.Mail.Pending
 	r.copied, r.uncopied = l.copied.Load()-copied, l.uncopied.Load()-uncopied
 	r.decisions = minus(after, before, "failoverd_decision_seconds")
 	r.cpu = (value(after, "process_cpu_seconds_total") - value(before, "process_cpu_seconds_total")) / took
