@@ -43,6 +43,28 @@ func (noAgents) Propose(discovery.Found, netip.Addr) (name, text string) { retur
 func (noAgents) Agents() ([]status.Agent, error) { return nil, nil }
 func (noAgents) Fingerprint() string             { return "" }
 
+// endpointPattern matches the text of an IP address and a port: 192.168.11.21:7443, [fe80::1%eth0]:7443.
+const (
+	endpointPattern = "^(" + ipv4 + `|\[(` + ipv6 + `)(%[0-9A-Za-z._-]{1,15})?\]):` + port + "$"
+
+	octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+	ipv4  = "(" + octet + "[.]){3}" + octet
+	group = "[0-9A-Fa-f]{1,4}"
+	ipv6  = "(" + group + ":){7}" + group +
+		"|(" + group + ":){1,7}:" +
+		"|(" + group + ":){1,6}:" + group +
+		"|(" + group + ":){1,5}(:" + group + "){2}" +
+		"|(" + group + ":){1,4}(:" + group + "){3}" +
+		"|(" + group + ":){1,3}(:" + group + "){4}" +
+		"|(" + group + ":){1,2}(:" + group + "){5}" +
+		"|" + group + ":(:" + group + "){6}" +
+		"|:((:" + group + "){1,7}|:)" +
+		"|::[Ff]{4}:" + ipv4
+	port = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
+	anEndpoint = "an IP address and a port: 192.168.11.21:7443"
+)
+
 // AgentList is all agents.
 type AgentList struct {
 	Fingerprint string         `json:"standby_fingerprint" doc:"SHA-256 of this standby's key, as the agents log it"`
@@ -95,7 +117,7 @@ func (s *Server) agentRoutes(h huma.API) {
 		func(ctx context.Context, in *struct{ Body Discovery }) (*document[Discovered], error) {
 			at, err := netip.ParseAddrPort(in.Body.Address)
 			if err != nil {
-				return nil, invalid("body.address", "an IP address and a port: 192.168.11.21:7443")
+				return nil, invalid("body.address", anEndpoint)
 			}
 			found, err := s.agents.Discover(ctx, at)
 			if err != nil {
@@ -115,7 +137,7 @@ func (s *Server) pairAgent(ctx context.Context, n NewPairing) (status.Agent, err
 	}
 	at, err := netip.ParseAddrPort(n.Address)
 	if err != nil {
-		return status.Agent{}, invalid("body.address", "an IP address and a port: 192.168.11.21:7443")
+		return status.Agent{}, invalid("body.address", anEndpoint)
 	}
 	a, err := s.agents.Pair(ctx, at, n.Code)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,30 @@ import (
 	"failoverd/replicate/agent/discovery"
 	"failoverd/status"
 )
+
+// What the description of an address and a port allows is what Go reads as one, and the other way round, but for a port of 0 and
+// for zeros in front.
+func TestEndpointPattern(t *testing.T) {
+	pattern := regexp.MustCompile(endpointPattern)
+	for text, want := range map[string]bool{
+		"192.168.11.21:7443": true, "0.0.0.0:1": true, "255.255.255.255:65535": true, "[::]:80": true, "[::1]:80": true, "[1::]:80": true, "[fe80::1%eth0]:7443": true,
+		"[1:2:3:4:5:6:7:8]:9": true, "[1:2:3:4:5:6:7::]:9": true, "[::2:3:4:5:6:7:8]:9": true, "[1::3:4:5:6:7:8]:9": true, "[1:2::8]:9": true, "[a:B::c:D]:59999": true,
+		"[::ffff:10.0.0.1]:80": true,
+		"":                     false, "10.0.0.1": false, "10.0.0.1:": false, "10.0.0.1:65536": false, "10.0.0.256:80": false, "10.0.0:80": false, "10.0.0.1.1:80": false,
+		"010.0.0.1:80": false, "pbx:80": false, "::1:80": false, "[::1]": false, "[1::2::3]:80": false, "[1:2:3:4:5:6:7:8:9]:80": false, "[1:2:3:4:5:6:7]:80": false,
+		"[12345::]:80": false, "[fe80::1%]:80": false, "10.0.0.1:+80": false, " 10.0.0.1:80": false, "10.0.0.1:80\n": false, "[10.0.0.1]:80": false,
+	} {
+		_, err := netip.ParseAddrPort(text)
+		if got := pattern.MatchString(text); got != want || (err == nil) != want {
+			t.Errorf("%q: the pattern says %t, Go says %v; want %t", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"10.0.0.1:0", "10.0.0.1:080"} {
+		if pattern.MatchString(text) {
+			t.Errorf("%q is allowed", text)
+		}
+	}
+}
 
 // fakeAgents are agents of which each knows one code.
 type fakeAgents struct {

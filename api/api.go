@@ -50,11 +50,11 @@ type Standby interface {
 	// Preview shows the plan of an operation of that kind. It changes nothing.
 	Preview(ctx context.Context, server, kind string, o status.Order) (status.Preview, error)
 	Operation(ctx context.Context, id string) (plan.Record, error)
-	// Operations returns the newest first. An empty server means all of them.
-	Operations(ctx context.Context, server string, limit int) ([]plan.Record, error)
+	// Operations returns those that q chooses, the newest first.
+	Operations(ctx context.Context, q journal.OperationQuery) ([]plan.Record, error)
 	Cancel(ctx context.Context, id string, o status.Order) (plan.Record, error)
-	// Incidents returns the newest first, of all servers where server is empty. Acknowledge notes who takes care of one.
-	Incidents(ctx context.Context, server string, open bool, limit int) ([]status.Incident, error)
+	// Incidents returns those that q chooses, the newest first. Acknowledge notes who takes care of one.
+	Incidents(ctx context.Context, q journal.IncidentQuery) ([]status.Incident, error)
 	Incident(ctx context.Context, id string) (status.Incident, error)
 	Acknowledge(ctx context.Context, id string, o status.Order) (status.Incident, error)
 	Explain(ctx context.Context, server string) (status.Explanation, error)

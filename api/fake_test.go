@@ -1,13 +1,16 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"failoverd/journal"
 	"failoverd/plan"
 	"failoverd/status"
 )
@@ -30,6 +33,8 @@ type fakeStandby struct {
 	block    chan struct{} // if not nil, orders wait for it or for their context
 	panics   bool
 	records  map[string]plan.Record
+
+	incidents []status.Incident // beside those that are always there
 }
 
 // newFakeStandby has two servers, PBX ready and CRM failed.
@@ -220,17 +225,29 @@ func (f *fakeStandby) Operation(_ context.Context, id string) (plan.Record, erro
 	return plan.Record{}, &status.Refusal{Code: status.NotFound, Detail: "there is no operation " + id}
 }
 
-func (f *fakeStandby) Operations(_ context.Context, server string, limit int) ([]plan.Record, error) {
+func (f *fakeStandby) Operations(_ context.Context, q journal.OperationQuery) ([]plan.Record, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []plan.Record
 	for _, r := range f.records {
-		if server == "" || r.Server == server {
+		if chosen(q.Server, q.Servers, r.Server) && (q.Kinds == nil || slices.Contains(q.Kinds, r.Kind)) {
 			all = append(all, r)
 		}
 	}
-	slices.SortFunc(all, func(a, b plan.Record) int { return b.Started.Compare(a.Started) })
-	return all[:min(len(all), limit)], f.err
+	return newest(all, func(r plan.Record) journal.Position { return journal.Position{At: r.Started, ID: r.ID} }, q.Before, q.Limit), f.err
+}
+
+// chosen reports whether a query that wants that server, and one of those, wants what is about another.
+func chosen(server string, servers []string, about string) bool {
+	return (server == "" || server == about) && (servers == nil || slices.Contains(servers, about))
+}
+
+// newest are as many records as are wanted of those that are earlier than before, the newest first.
+func newest[T any](all []T, place func(T) journal.Position, before journal.Position, limit int) []T {
+	compare := func(a, b journal.Position) int { return cmp.Or(b.At.Compare(a.At), strings.Compare(b.ID, a.ID)) }
+	all = slices.DeleteFunc(all, func(one T) bool { return before != (journal.Position{}) && compare(place(one), before) <= 0 })
+	slices.SortFunc(all, func(a, b T) int { return compare(place(a), place(b)) })
+	return all[:min(len(all), limit)]
 }
 
 func (f *fakeStandby) Cancel(ctx context.Context, id string, o status.Order) (plan.Record, error) {
@@ -318,18 +335,21 @@ func anIncident() status.Incident {
 	}
 }
 
-func (f *fakeStandby) Incidents(_ context.Context, server string, _ bool, _ int) ([]status.Incident, error) {
-	list := []status.Incident{}
-	for _, i := range []status.Incident{anIncident(), {ID: "CRM-1", Server: "CRM", Kind: "server.warning", Severity: "warning"}, {ID: "standby-1", Kind: "standby.isolated", Severity: "critical"}} {
-		if server == "" || server == i.Server {
-			list = append(list, i)
-		}
-	}
-	return list, nil
+func (f *fakeStandby) Incidents(_ context.Context, q journal.IncidentQuery) ([]status.Incident, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	early := anIncident().Opened
+	all := append(slices.Clone(f.incidents), anIncident(),
+		status.Incident{ID: "CRM-1", Server: "CRM", Kind: "server.warning", Severity: "warning", Opened: early.Add(-time.Hour)},
+		status.Incident{ID: "standby-1", Kind: "standby.isolated", Severity: "critical", Opened: early.Add(-2 * time.Hour)})
+	all = slices.DeleteFunc(all, func(i status.Incident) bool {
+		return !chosen(q.Server, q.Servers, i.Server) || q.Open && i.Ended != nil
+	})
+	return newest(all, func(i status.Incident) journal.Position { return journal.Position{At: i.Opened, ID: i.ID} }, q.Before, q.Limit), nil
 }
 
 func (f *fakeStandby) Incident(ctx context.Context, id string) (status.Incident, error) {
-	all, _ := f.Incidents(ctx, "", false, 0)
+	all, _ := f.Incidents(ctx, journal.IncidentQuery{Limit: 1000})
 	for _, i := range all {
 		if i.ID == id {
 			return i, nil

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"failoverd/journal"
 	"failoverd/plan"
 	"failoverd/status"
 )
@@ -74,7 +75,7 @@ func (s *Server) begun(ctx context.Context, o *status.Order, kind, server string
 	if end, err = s.once.hold(ctx, name); err != nil {
 		return nil, plan.Record{}, err
 	}
-	last, err := s.standby.Operations(ctx, "", keyMost)
+	last, err := s.standby.Operations(ctx, journal.OperationQuery{Limit: keyMost})
 	if err != nil {
 		end()
 		return nil, plan.Record{}, err

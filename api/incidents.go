@@ -3,16 +3,17 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"failoverd/journal"
 	"failoverd/status"
 )
 
 // IncidentList is some incidents, the newest first.
 type IncidentList struct {
 	Incidents []status.Incident `json:"incidents" nullable:"false"`
+	Next      *string           `json:"next" doc:"Give it as before to go on; null if there is no more"`
 }
 
 // incidentRoutes list the incidents, and note who takes care of one.
@@ -21,16 +22,17 @@ func (s *Server) incidentRoutes(h huma.API) {
 		func(ctx context.Context, in *struct {
 			Server string `query:"server" maxLength:"253" doc:"Only about this server"`
 			Open   bool   `query:"open" doc:"Only those that are not over"`
-			Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+			Page
 		},
 		) (*document[IncidentList], error) {
 			c := callerOf(ctx)
 			if in.Server != "" && !c.sees(in.Server) {
 				return nil, newProblem(http.StatusForbidden, Forbidden, "the token is not good for this server")
 			}
-			all, err := s.standby.Incidents(ctx, in.Server, in.Open, in.Limit)
-			all = slices.DeleteFunc(slices.Clone(all), func(i status.Incident) bool { return !c.sees(i.Server) })
-			return &document[IncidentList]{IncidentList{orEmpty(all)}}, err
+			found, err := s.standby.Incidents(ctx, journal.IncidentQuery{Server: in.Server, Servers: c.servers, Open: in.Open, Before: in.position(), Limit: in.Limit + 1})
+			var list IncidentList
+			list.Incidents, list.Next = cut(found, in.Limit, func(i status.Incident) string { return cursor(i.Opened, i.ID) })
+			return &document[IncidentList]{list}, err
 		})
 	add(s, h, route{method: http.MethodGet, path: "/incidents/{id}", id: "get-incident", tag: "alerts", role: Viewer, summary: "One incident"},
 		func(ctx context.Context, in *struct {

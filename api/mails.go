@@ -32,6 +32,7 @@ type Delivery struct {
 // MailList is some mails, the newest first.
 type MailList struct {
 	Mails []Delivery `json:"mails" nullable:"false"`
+	Next  *int64     `json:"next" doc:"Give it as before to go on; null if there is no more"`
 }
 
 // TestAlertResult is what came of a test alert.
@@ -47,6 +48,7 @@ func (s *Server) mailRoutes(h huma.API) {
 			Server   string `query:"server" maxLength:"253" doc:"Only about this server"`
 			Incident string `query:"incident" maxLength:"100" doc:"Only about this incident"`
 			State    string `query:"state" enum:"pending,sent,failed,dropped"`
+			Before   int64  `query:"before" minimum:"0" doc:"Identifier of a mail: only earlier ones"`
 			Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 		},
 		) (*document[MailList], error) {
@@ -54,15 +56,16 @@ func (s *Server) mailRoutes(h huma.API) {
 			if in.Server != "" && !c.sees(in.Server) {
 				return nil, newProblem(http.StatusForbidden, Forbidden, "the token is not good for this server")
 			}
-			mails, err := s.history.Mails(ctx, journal.MailQuery{Server: in.Server, Incident: in.Incident, State: in.State, Limit: in.Limit})
+			found, err := s.history.Mails(ctx, journal.MailQuery{
+				Server: in.Server, Servers: c.servers, Incident: in.Incident, State: in.State, Before: in.Before, Limit: in.Limit + 1,
+			})
 			if err != nil {
 				return nil, err
 			}
-			list := MailList{Mails: []Delivery{}}
+			mails, next := cut(found, in.Limit, func(m journal.Mail) int64 { return m.ID })
+			list := MailList{Mails: []Delivery{}, Next: next}
 			for _, m := range mails {
-				if c.sees(m.Server) {
-					list.Mails = append(list.Mails, delivery(m))
-				}
+				list.Mails = append(list.Mails, delivery(m))
 			}
 			return &document[MailList]{list}, nil
 		})

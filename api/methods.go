@@ -100,11 +100,9 @@ func (c *Client) Drill(ctx context.Context, name, reason string) (plan.Record, e
 	return commission(ctx, c, serverPath(name)+"/"+status.Drill, Decision{Reason: reason})
 }
 
-// Replications lists the replications of a server, the newest first. A limit of
-// 0 means 100.
-func (c *Client) Replications(ctx context.Context, name string, limit int) ([]plan.Record, error) {
-	l, err := get[OperationList](ctx, c, serverPath(name)+"/replications", query("limit", number(limit)))
-	return l.Operations, err
+// Replications lists the replications of a server, the newest first.
+func (c *Client) Replications(ctx context.Context, name string, q Page) (OperationList, error) {
+	return get[OperationList](ctx, c, serverPath(name)+"/replications", q.values())
 }
 
 // OrderFiles decides about one tree of a server's files; the order is ConfirmDeletions, AcceptSource or DiscardDiverged.
@@ -136,11 +134,9 @@ func (c *Client) Operation(ctx context.Context, id string) (plan.Record, error) 
 	return get[plan.Record](ctx, c, Base+"/operations/"+url.PathEscape(id), nil)
 }
 
-// Operations lists operations, the newest first. An empty server means all,
-// a limit of 0 means 100.
-func (c *Client) Operations(ctx context.Context, server string, limit int) ([]plan.Record, error) {
-	l, err := get[OperationList](ctx, c, Base+"/operations", query("server", server, "limit", number(limit)))
-	return l.Operations, err
+// Operations lists operations, the newest first. An empty server means all.
+func (c *Client) Operations(ctx context.Context, server string, q Page) (OperationList, error) {
+	return get[OperationList](ctx, c, Base+"/operations", q.values("server", server))
 }
 
 // Cancel asks an operation to stop and to undo what it did.
@@ -169,16 +165,14 @@ func (c *Client) Probes(ctx context.Context, name string, from, to time.Time, st
 	return get[ProbeHistory](ctx, c, serverPath(name)+"/probes", query("from", instant(from), "to", instant(to), "step", s))
 }
 
-// Mails reads the delivery log, the newest first.
-func (c *Client) Mails(ctx context.Context, server, state string, limit int) ([]Delivery, error) {
-	l, err := get[MailList](ctx, c, Base+"/mails", query("server", server, "state", state, "limit", number(limit)))
-	return l.Mails, err
+// Mails reads the delivery log, the newest first. A before of 0 means from the newest on, a limit of 0 means 100.
+func (c *Client) Mails(ctx context.Context, server, state string, before int64, limit int) (MailList, error) {
+	return get[MailList](ctx, c, Base+"/mails", query("server", server, "state", state, "before", number64(before), "limit", number(limit)))
 }
 
-// Incidents reads the last incidents, the newest first.
-func (c *Client) Incidents(ctx context.Context, server string, open bool, limit int) ([]status.Incident, error) {
-	l, err := get[IncidentList](ctx, c, Base+"/incidents", query("server", server, "open", strconv.FormatBool(open), "limit", number(limit)))
-	return l.Incidents, err
+// Incidents lists incidents, the newest first.
+func (c *Client) Incidents(ctx context.Context, server string, open bool, q Page) (IncidentList, error) {
+	return get[IncidentList](ctx, c, Base+"/incidents", q.values("server", server, "open", strconv.FormatBool(open)))
 }
 
 // Acknowledge says that the caller takes care of an incident.

@@ -52,8 +52,7 @@ func (s *Server) routes() error {
 	s.consoleRoutes()
 	describeHealth(h)
 	nullable(h.OpenAPI().Components.Schemas)
-	// huma has no tag for what a list holds; the orders examine it.
-	h.OpenAPI().Components.Schemas.Map()["Decision"].Properties["accept"].Items.Pattern = checkName
+	tighten(h.OpenAPI().Components.Schemas.Map())
 	// huma describes its own error, which is never sent.
 	delete(h.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	delete(h.OpenAPI().Components.Schemas.Map(), "ErrorDetail")
@@ -68,6 +67,22 @@ func (s *Server) routes() error {
 	indented.WriteByte('\n')
 	s.spec = indented.Bytes()
 	return nil
+}
+
+// tighten says what tags cannot.
+func tighten(schemas map[string]*huma.Schema) {
+	// huma has no tag for what a list holds; the orders examine it.
+	schemas["Decision"].Properties["accept"].Items.Pattern = checkName
+	for _, name := range []string{"NewPairing", "Discovery"} {
+		address := schemas[name].Properties["address"]
+		address.Pattern, address.PatternDescription = endpointPattern, anEndpoint
+		address.PrecomputeMessages()
+	}
+	// huma knows no condition; createToken examines it.
+	schemas["NewToken"].Extensions = map[string]any{
+		"if":   map[string]any{"properties": map[string]any{"role": map[string]any{"const": Admin}}},
+		"then": map[string]any{"properties": map[string]any{"servers": map[string]any{"maxItems": 0}}},
+	}
 }
 
 // nullable says of every key that points to a document that it may be null,

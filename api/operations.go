@@ -3,10 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"failoverd/journal"
 	"failoverd/plan"
 	"failoverd/status"
 )
@@ -26,6 +26,16 @@ type Decision struct {
 // OperationList is some operations, the newest first.
 type OperationList struct {
 	Operations []plan.Record `json:"operations" nullable:"false"`
+	Next       *string       `json:"next" doc:"Give it as before to go on; null if there is no more"`
+}
+
+// listOperations is a page of the operations that q chooses.
+func (s *Server) listOperations(ctx context.Context, p Page, q journal.OperationQuery) (OperationList, error) {
+	q.Servers, q.Before, q.Limit = callerOf(ctx).servers, p.position(), p.Limit+1
+	found, err := s.standby.Operations(ctx, q)
+	var list OperationList
+	list.Operations, list.Next = cut(found, p.Limit, func(r plan.Record) string { return cursor(r.Started, r.ID) })
+	return list, err
 }
 
 // decisionFor is a request for an operation.
@@ -33,7 +43,7 @@ type decisionFor struct {
 	Name    string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
 	DryRun  bool   `query:"dry_run" doc:"Show the plan and change nothing"`
 	IfMatch string `header:"If-Match" maxLength:"400" doc:"ETag of the server as it was looked at; another state is refused with 412"`
-	Key     string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" doc:"A name of your own for this order. The same order with the same name, within a day, is done once: it answers with the operation that the first one began. Another order with that name is refused with 422"`
+	Key     string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" doc:"A name of your own for this order. The same order with the same name, within a day, is done once: it answers with the operation that the first one began. Another order with that name is refused with 422, key-reused"`
 	Body    *Decision
 }
 
@@ -60,16 +70,14 @@ func (s *Server) operationRoutes(h huma.API) {
 	add(s, h, route{method: http.MethodGet, path: "/operations", id: "list-operations", tag: "operations", role: Viewer, summary: "Operations, the newest first"},
 		func(ctx context.Context, in *struct {
 			Server string `query:"server" maxLength:"253" doc:"Only of this server"`
-			Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+			Page
 		},
 		) (*document[OperationList], error) {
-			c := callerOf(ctx)
-			if in.Server != "" && !c.sees(in.Server) {
+			if in.Server != "" && !callerOf(ctx).sees(in.Server) {
 				return nil, newProblem(http.StatusForbidden, Forbidden, "the token is not good for this server")
 			}
-			all, err := s.standby.Operations(ctx, in.Server, in.Limit)
-			all = slices.DeleteFunc(slices.Clone(all), func(r plan.Record) bool { return !c.sees(r.Server) })
-			return &document[OperationList]{OperationList{orEmpty(all)}}, err
+			list, err := s.listOperations(ctx, in.Page, journal.OperationQuery{Server: in.Server})
+			return &document[OperationList]{list}, err
 		})
 	add(s, h, route{method: http.MethodGet, path: "/operations/{id}", id: "get-operation", tag: "operations", role: Viewer, summary: "One operation with its steps"},
 		func(ctx context.Context, in *operationNamed) (*document[plan.Record], error) {

@@ -15,7 +15,7 @@ type ProbeHistory struct {
 	Server  string        `json:"server"`
 	From    time.Time     `json:"from"`
 	To      time.Time     `json:"to"`
-	Step    float64       `json:"step_s" doc:"Length of a bucket; what was asked for, or the nearest that is kept"`
+	Step    float64       `json:"step_s" doc:"Length of a bucket; what was asked for, or the nearest that is possible"`
 	Buckets []ProbeBucket `json:"buckets" nullable:"false" doc:"In order of time and path"`
 }
 
@@ -38,13 +38,14 @@ func (s *Server) probeRoutes(h huma.API) {
 	add(s, h, route{
 		method: http.MethodGet, path: "/servers/{name}/probes", id: "get-probes", tag: "servers", role: Viewer,
 		summary: "Round-trip times and losses in buckets",
-		detail:  "Minutes are kept for 48 hours, hours for 400 days; the nearest step that is kept is chosen. By default the last hour in minutes.",
+		detail: "Minutes are kept for 48 hours, hours for 400 days; the nearest step that is kept is chosen, and a longer one where there would be more than 5000 buckets of a path. " +
+			"By default the last hour in minutes. There is nothing from an end on.",
 	},
 		func(ctx context.Context, in *struct {
 			Name string    `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
 			From time.Time `query:"from" doc:"Beginning, by default an hour before the end"`
 			To   time.Time `query:"to" doc:"End, by default now"`
-			Step string    `query:"step" maxLength:"20" default:"1m" doc:"Length of a bucket: 1m, 15m, 1h"`
+			Step string    `query:"step" maxLength:"20" default:"1m" pattern:"^([0-9]{1,4}h([0-9]{1,5}m)?([0-9]{1,7}s)?|[0-9]{1,5}m([0-9]{1,7}s)?|[0-9]{1,7}s)$" patternDescription:"a length of time: 1m, 15m, 1h" doc:"Length of a bucket: 1m, 15m, 1h; at least 1m, at most 744h"`
 		},
 		) (*document[ProbeHistory], error) {
 			found, err := s.server(in.Name)
@@ -52,8 +53,8 @@ func (s *Server) probeRoutes(h huma.API) {
 				return nil, err
 			}
 			step, err := time.ParseDuration(in.Step)
-			if err != nil || step < time.Minute || step > 31*24*time.Hour {
-				return nil, invalid("query.step", "a length of time between 1m and 744h")
+			if err != nil {
+				return nil, invalid("query.step", "a length of time: 1m, 15m, 1h")
 			}
 			if in.To.IsZero() {
 				in.To = time.Now()
@@ -61,13 +62,7 @@ func (s *Server) probeRoutes(h huma.API) {
 			if in.From.IsZero() {
 				in.From = in.To.Add(-time.Hour)
 			}
-			if !in.From.Before(in.To) {
-				return nil, invalid("query.from", "a time before the end")
-			}
-			const most = 5000
-			if in.To.Sub(in.From)/step > most {
-				return nil, invalid("query.step", "a longer step: these would be more than 5000 buckets")
-			}
+			step = stepFor(in.From, in.To, step)
 			buckets, err := s.history.Buckets(ctx, in.Name, in.From, in.To, step)
 			if err != nil {
 				return nil, err
@@ -83,6 +78,22 @@ func (s *Server) probeRoutes(h huma.API) {
 			}
 			return &document[ProbeHistory]{history}, nil
 		})
+}
+
+// How long a bucket is at least and at most, and how many of them there are at most in one answer, of each path.
+const (
+	shortestStep = time.Minute
+	longestStep  = 31 * 24 * time.Hour
+	mostBuckets  = 5000
+)
+
+// stepFor is the length of a bucket that is nearest to the one that is asked for.
+func stepFor(from, to time.Time, asked time.Duration) time.Duration {
+	step := min(max(asked, shortestStep), longestStep)
+	if least := to.Sub(from) / mostBuckets; step < least {
+		step = (least + shortestStep - 1).Truncate(shortestStep)
+	}
+	return step
 }
 
 // bucket is a bucket of the journal in the words of the API.

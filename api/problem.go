@@ -24,6 +24,7 @@ const (
 	UnsupportedType  = "unsupported-type"   // 415
 	Invalid          = "validation"         // 422
 	KeyReused        = "key-reused"         // 422: another order was given with this Idempotency-Key
+	TimePassed       = "time-passed"        // 422: what was asked for until then would be over already
 	RateLimited      = "rate-limited"       // 429
 	TooManyStreams   = "too-many-streams"   // 429
 	NameTaken        = status.NameTaken     // 409
@@ -117,6 +118,10 @@ func titleOf(code string, httpStatus int) string {
 		return "Refused: the request comes from another site"
 	case TooManyStreams:
 		return "Too many event streams"
+	case KeyReused:
+		return "The key was given with another order"
+	case TimePassed:
+		return "The time has passed"
 	case NameTaken:
 		return "The name is taken"
 	case status.HostOnly:

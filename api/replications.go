@@ -7,17 +7,16 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"failoverd/journal"
 	"failoverd/plan"
 	"failoverd/status"
 )
 
-// mostOperations is how many operations of a server are looked through for its replications.
-const mostOperations = 1000
+// replications are the kinds of operations that move data between a primary and its standby.
+func replications() []string { return []string{status.FromLive, status.ToLive, status.RollBack} }
 
 // Replicates reports whether an operation of that kind moves data.
-func Replicates(kind string) bool {
-	return kind == status.FromLive || kind == status.ToLive || kind == status.RollBack
-}
+func Replicates(kind string) bool { return slices.Contains(replications(), kind) }
 
 // replicationRoutes are the orders that move data between a primary and its standby, and what came of them.
 func (s *Server) replicationRoutes(h huma.API) {
@@ -34,15 +33,14 @@ func (s *Server) replicationRoutes(h huma.API) {
 		summary: "Replications of a server, the newest first", detail: "Both directions, and rollbacks; those that run as well.",
 	},
 		func(ctx context.Context, in *struct {
-			Name  string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
-			Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+			Name string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
+			Page
 		},
 		) (*document[OperationList], error) {
 			if _, err := s.server(in.Name); err != nil {
 				return nil, err
 			}
-			all, err := s.standby.Operations(ctx, in.Name, mostOperations)
-			all = slices.DeleteFunc(slices.Clone(all), func(r plan.Record) bool { return !Replicates(r.Kind) })
-			return &document[OperationList]{OperationList{orEmpty(all[:min(len(all), in.Limit)])}}, err
+			list, err := s.listOperations(ctx, in.Page, journal.OperationQuery{Server: in.Name, Kinds: replications()})
+			return &document[OperationList]{list}, err
 		})
 }

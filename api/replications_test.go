@@ -19,25 +19,25 @@ func TestReplications(t *testing.T) {
 	kinds := []string{status.FromLive, Takeover, status.ToLive, Release, status.RollBack, status.FromLive}
 	w.standby.set(func(f *fakeStandby) {
 		for i, kind := range kinds {
-			id := fmt.Sprintf("%s %d", kind, i)
+			id := fmt.Sprintf("%s-%d", kind, i)
 			f.records[id] = plan.Record{ID: id, Kind: kind, Server: "PBX", State: plan.Succeeded, Started: began.Add(time.Duration(i) * time.Hour)}
 		}
 	})
 	for limit, want := range map[int][]string{
-		0: {"replicate-from-live 5", "rollback 4", "replicate-to-live 2", "replicate-from-live 0"},
-		2: {"replicate-from-live 5", "rollback 4"},
+		0: {"replicate-from-live-5", "rollback-4", "replicate-to-live-2", "replicate-from-live-0"},
+		2: {"replicate-from-live-5", "rollback-4"},
 	} {
-		records, err := w.client().Replications(t.Context(), "PBX", limit)
+		list, err := w.client().Replications(t.Context(), "PBX", Page{Limit: limit})
 		var got []string
-		for _, r := range records {
+		for _, r := range list.Operations {
 			got = append(got, r.ID)
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("limit %d: %v (-want +got)\n%s", limit, err, diff)
 		}
 	}
-	if records, err := w.client().Replications(t.Context(), "CRM", 0); err != nil || len(records) != 0 {
-		t.Errorf("of a server that was never copied: %v, %v", records, err)
+	if list, err := w.client().Replications(t.Context(), "CRM", Page{}); err != nil || len(list.Operations) != 0 {
+		t.Errorf("of a server that was never copied: %v, %v", list, err)
 	}
 }
 

@@ -156,7 +156,7 @@ func order(ctx context.Context, reason string, until *time.Time, accept []string
 	}
 	if until != nil {
 		if o.Until = *until; !o.Until.After(time.Now()) {
-			return o, invalid("body.until", "a time in the future")
+			return o, newProblem(http.StatusUnprocessableEntity, TimePassed, "until: that time has passed already; it must be in the future")
 		}
 	}
 	word := regexp.MustCompile(checkName)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -172,11 +173,11 @@ func TestOperation(t *testing.T) {
 	if res.StatusCode != http.StatusOK || !strings.Contains(string(answer), "add 10.0.0.1/32") {
 		t.Errorf("dry run: %s: %s", res.Status, answer)
 	}
-	list, err := c.Operations(t.Context(), "CRM", 5)
-	if err != nil || len(list) != 1 || list[0].By.Name != "operator x" {
+	list, err := c.Operations(t.Context(), "CRM", Page{Limit: 5})
+	if err != nil || len(list.Operations) != 1 || list.Operations[0].By.Name != "operator x" {
 		t.Errorf("operations: %+v, %v", list, err)
 	}
-	if list, err := c.Operations(t.Context(), "PBX", 0); err != nil || len(list) != 0 {
+	if list, err := c.Operations(t.Context(), "PBX", Page{}); err != nil || len(list.Operations) != 0 {
 		t.Errorf("operations of another server: %+v, %v", list, err)
 	}
 	r, err := c.Cancel(t.Context(), "op_CRM", "changed my mind")
@@ -360,7 +361,18 @@ func TestProbes(t *testing.T) {
 		t.Errorf("buckets (-want +got):\n%s", diff)
 	}
 	viewer := w.token(Viewer).Secret
-	for _, q := range []string{"step=1s", "step=x", "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from=2020-01-01T00:00:00Z&step=1m", "to=yesterday"} {
+	for q, want := range map[string]float64{
+		"step=1s": 60, "step=9999h": 744 * 3600, "step=0h15m": 900, // the nearest possible ones
+		"step=1m&from=2026-01-01T00:00:00Z&to=2026-01-11T10:00:00Z": 180, // 250 hours are 15,000 minutes
+		"step=1m&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 60,  // the end comes first: there is nothing
+	} {
+		res, answer := w.call("GET", "/api/v1/servers/PBX/probes?"+q, viewer, "")
+		var got ProbeHistory
+		if err := json.Unmarshal(answer, &got); err != nil || res.StatusCode != http.StatusOK || got.Step != want {
+			t.Errorf("probes?%s: %s %s: %v; want a step of %v s", q, res.Status, answer, err, want)
+		}
+	}
+	for _, q := range []string{"step=x", "step=-1m", "step=1.5h", "step=1m%0A", "to=yesterday"} {
 		if p := w.refused("GET", "/api/v1/servers/PBX/probes?"+q, viewer, ""); p.Code != Invalid || len(p.Errors) == 0 {
 			t.Errorf("probes?%s: %+v", q, p)
 		}
@@ -377,12 +389,12 @@ func TestMails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mails, err := w.client().Mails(t.Context(), "CRM", "pending", 10)
-	if err != nil || len(mails) != 1 || mails[0].Recipient != "ops@example.com" || mails[0].Done != nil || mails[0].FirstTried != nil {
+	list, err := w.client().Mails(t.Context(), "CRM", "pending", 0, 10)
+	if mails := list.Mails; err != nil || len(mails) != 1 || mails[0].Recipient != "ops@example.com" || mails[0].Done != nil || mails[0].FirstTried != nil {
 		t.Errorf("mails: %+v, %v", mails, err)
 	}
-	if mails, err := w.client().Mails(t.Context(), "PBX", "", 0); err != nil || len(mails) != 0 {
-		t.Errorf("mails of another server: %+v, %v", mails, err)
+	if list, err := w.client().Mails(t.Context(), "PBX", "", 0, 0); err != nil || len(list.Mails) != 0 {
+		t.Errorf("mails of another server: %+v, %v", list, err)
 	}
 }
 

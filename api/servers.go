@@ -21,7 +21,7 @@ type ServerList struct {
 // Wish is a suspension or a stop.
 type Wish struct {
 	Reason string     `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history"`
-	Until  *time.Time `json:"until,omitempty" nullable:"true" doc:"When it ends by itself; absent or null: when it is resumed"`
+	Until  *time.Time `json:"until,omitempty" nullable:"true" doc:"When it ends by itself; absent or null: when it is resumed. A time that has passed is refused with 422, time-passed"`
 }
 
 // Remark says why.

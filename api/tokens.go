@@ -42,7 +42,7 @@ type TokenList struct {
 type NewToken struct {
 	Name    string   `json:"name" minLength:"1" maxLength:"64" doc:"Who or what will use it"`
 	Role    string   `json:"role" enum:"viewer,operator,admin"`
-	Servers []string `json:"servers,omitempty" maxItems:"100" doc:"The only servers it is good for; not for an admin"`
+	Servers []string `json:"servers,omitempty" maxItems:"100" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$" patternDescription:"the name of a server" doc:"The only servers it is good for; not for an admin, who sees all of them"`
 	Days    int      `json:"days,omitempty" minimum:"0" maximum:"3650" doc:"How long it is good for; 0: 90 days"`
 	Reason  string   `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history"`
 }
@@ -69,7 +69,7 @@ func (s *Server) tokenRoutes(h huma.API) {
 		})
 	add(s, h, route{
 		method: http.MethodPost, path: "/tokens", id: "create-token", tag: "access", role: Admin, wide: true, status: http.StatusCreated, changes: true,
-		errors: []int{409, 503}, summary: "Make a token", detail: "The secret is in this answer and nowhere else.",
+		errors: []int{404, 409, 503}, summary: "Make a token", detail: "The secret is in this answer and nowhere else.",
 	},
 		func(ctx context.Context, in *struct{ Body NewToken }) (*document[CreatedToken], error) {
 			made, err := s.createToken(ctx, in.Body)
@@ -103,9 +103,9 @@ func (s *Server) createToken(ctx context.Context, n NewToken) (CreatedToken, err
 		if n.Role == string(Admin) {
 			return CreatedToken{}, invalid("body.servers", "no servers: an admin sees all of them")
 		}
-		for i, name := range n.Servers {
+		for _, name := range n.Servers {
 			if _, err := s.server(name); err != nil {
-				return CreatedToken{}, invalid(fmt.Sprintf("body.servers[%d]", i), "the name of a server")
+				return CreatedToken{}, err
 			}
 		}
 		role += ":" + strings.Join(n.Servers, ",")

@@ -19,10 +19,12 @@ type Incident struct {
 
 // IncidentQuery chooses incidents; a zero field chooses all. The newest come first.
 type IncidentQuery struct {
-	ID     string
-	Server string
-	Open   bool // only those that are not over
-	Limit  int  // 0: 1000
+	ID      string
+	Server  string
+	Servers []string // about one of these; nil: about all
+	Open    bool     // only those that are not over
+	Before  Position
+	Limit   int // 0: 1000
 }
 
 // Incidents returns the incidents that q chooses.
@@ -30,7 +32,9 @@ func (j *Journal) Incidents(ctx context.Context, q IncidentQuery) ([]Incident, e
 	var w where
 	w.and(q.ID != "", "id = ?", q.ID)
 	w.and(q.Server != "", "server = ?", q.Server)
+	w.among("server", q.Servers)
 	w.and(q.Open, "ended = ?", 0)
+	w.older("opened", q.Before)
 	found, err := collect(ctx, j.reader, scanIncident, `SELECT id, server, opened, ended, body FROM incidents`+w.String()+
 		" ORDER BY opened DESC, id DESC"+w.limit(q.Limit), w.args...)
 	if err != nil {

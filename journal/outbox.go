@@ -54,10 +54,12 @@ type Mail struct {
 type MailQuery struct {
 	State     string
 	Server    string
+	Servers   []string // about one of these; nil: about all
 	Incident  string
 	Recipient string
 	Event     int64
 	DoneSince time.Time // sent or given up since
+	Before    int64     // ID < Before
 	Limit     int       // 0: 1000
 }
 
@@ -85,7 +87,9 @@ func (j *Journal) Due(ctx context.Context, now time.Time) ([]Mail, error) {
 func (j *Journal) Mails(ctx context.Context, q MailQuery) ([]Mail, error) {
 	var w where
 	w.and(q.State != "", "state = ?", q.State)
+	w.and(q.Before > 0, "id < ?", q.Before)
 	w.and(q.Server != "", "server = ?", q.Server)
+	w.among("server", q.Servers)
 	w.and(q.Incident != "", "incident = ?", q.Incident)
 	w.and(q.Recipient != "", "recipient = ?", q.Recipient)
 	w.and(q.Event > 0, "event = ?", q.Event)

@@ -27,9 +27,19 @@ type EventQuery struct {
 
 // OperationQuery chooses operations; a zero field chooses all. The newest come first.
 type OperationQuery struct {
-	Server string
-	Open   *bool
-	Limit  int // 0: 1000
+	Server  string
+	Servers []string // of one of these; nil: of all
+	Kinds   []string // of one of these; nil: of all
+	Open    *bool
+	Before  Position
+	Limit   int // 0: 1000
+}
+
+// Position is a place in a list that is in order of time, the newest first: that of the record that began then and has this
+// identifier. The zero Position is before the newest.
+type Position struct {
+	At time.Time
+	ID string
 }
 
 // where collects conditions of a query.
@@ -43,6 +53,25 @@ func (w *where) and(given bool, term string, arg any) {
 	if given {
 		w.terms = append(w.terms, term)
 		w.args = append(w.args, arg)
+	}
+}
+
+// among adds the condition that a column has one of the values; nil stands for any, an empty list for none.
+func (w *where) among(column string, values []string) {
+	if values == nil {
+		return
+	}
+	w.terms = append(w.terms, column+" IN ("+strings.TrimSuffix(strings.Repeat("?,", len(values)), ",")+")")
+	for _, v := range values {
+		w.args = append(w.args, v)
+	}
+}
+
+// older adds the condition that a record comes after p where the newest come first, by the column of its beginning.
+func (w *where) older(column string, p Position) {
+	if p != (Position{}) {
+		w.terms = append(w.terms, "("+column+", id) < (?, ?)")
+		w.args = append(w.args, nanos(p.At), p.ID)
 	}
 }
 
@@ -169,9 +198,12 @@ func scanCopy(row *sql.Rows) (c Copy, err error) {
 func (j *Journal) Operations(ctx context.Context, q OperationQuery) ([]Operation, error) {
 	var w where
 	w.and(q.Server != "", "server = ?", q.Server)
+	w.among("server", q.Servers)
+	w.among("kind", q.Kinds)
 	if q.Open != nil {
 		w.and(true, "open = ?", *q.Open)
 	}
+	w.older("started", q.Before)
 	query := selectOperation + w.String() + " ORDER BY started DESC, id DESC" + w.limit(q.Limit)
 	operations, err := collect(ctx, j.reader, scanOperation, query, w.args...)
 	if err != nil {

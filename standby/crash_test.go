@@ -148,7 +148,7 @@ func TestACrashForgetsNoOrderKey(t *testing.T) {
 				w.remembers("calls", replicate.Copy{Last: &replicate.Complete{Snapshot: database.Snapshot{At: time.Now()}}})
 				w.start()
 				w.pass(time.Minute)
-				last, err := w.s.Operations(context.Background(), "", 100)
+				last, err := w.s.Operations(context.Background(), journal.OperationQuery{Limit: 100})
 				w.must(err)
 				var keys []string
 				for _, r := range last {

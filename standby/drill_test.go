@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"failoverd/config"
+	"failoverd/journal"
 	"failoverd/plan"
 	"failoverd/status"
 )
@@ -430,7 +431,7 @@ func TestADrillKilledAtEveryCommit(t *testing.T) {
 						w.cleared("", killed) // it was never begun
 						return
 					}
-					records, err := w.s.Operations(context.Background(), "pbx", 1)
+					records, err := w.s.Operations(context.Background(), journal.OperationQuery{Server: "pbx", Limit: 1})
 					if err != nil || records[0].Kind != status.Drill {
 						t.Fatalf("%v, %v", records, err)
 					}

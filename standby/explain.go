@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"failoverd/journal"
 	"failoverd/plan"
 	"failoverd/status"
 )
@@ -23,7 +24,7 @@ func (s *Standby) Explain(ctx context.Context, name string) (status.Explanation,
 	}
 	var record *plan.Record
 	if operation == "" {
-		ops, err := s.Operations(ctx, name, 1)
+		ops, err := s.Operations(ctx, journal.OperationQuery{Server: name, Limit: 1})
 		if err != nil {
 			return status.Explanation{}, err
 		}

@@ -208,9 +208,9 @@ func readIncident(one journal.Incident) (incident.Incident, error) {
 	return i, nil
 }
 
-// Incidents returns the last incidents, the newest first; of all servers where server is empty.
-func (s *Standby) Incidents(ctx context.Context, server string, open bool, limit int) ([]status.Incident, error) {
-	found, err := s.deps.Journal.Incidents(ctx, journal.IncidentQuery{Server: server, Open: open, Limit: limit})
+// Incidents returns the incidents that q chooses, the newest first.
+func (s *Standby) Incidents(ctx context.Context, q journal.IncidentQuery) ([]status.Incident, error) {
+	found, err := s.deps.Journal.Incidents(ctx, q)
 	if err != nil {
 		return nil, err
 	}

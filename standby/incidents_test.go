@@ -120,11 +120,11 @@ func TestIncidentOfAnOutage(t *testing.T) {
 		if _, err := w.s.Acknowledge(t.Context(), "none", by("")); code(err) != status.NotFound {
 			t.Errorf("what never was is acknowledged: %v", err)
 		}
-		all, err := w.s.Incidents(t.Context(), "pbx", false, 10)
+		all, err := w.s.Incidents(t.Context(), journal.IncidentQuery{Server: "pbx", Limit: 10})
 		if err != nil || len(all) != 1 || all[0].Ended == nil || all[0].Taken.By != "ann" || all[0].Reminders != 2 || all[0].Escalated == nil {
 			t.Errorf("%+v, %v", all, err)
 		}
-		if open, err := w.s.Incidents(t.Context(), "", true, 10); err != nil || len(open) != 0 {
+		if open, err := w.s.Incidents(t.Context(), journal.IncidentQuery{Open: true, Limit: 10}); err != nil || len(open) != 0 {
 			t.Errorf("%+v, %v", open, err)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"failoverd/journal"
@@ -159,21 +158,20 @@ func (s *Standby) Operation(ctx context.Context, id string) (plan.Record, error)
 	return s.operations.get(ctx, id)
 }
 
-// Operations returns the last operations, newest first.
-func (s *Standby) Operations(ctx context.Context, name string, limit int) ([]plan.Record, error) {
-	ops, err := s.deps.Journal.Operations(ctx, journal.OperationQuery{Server: name, Limit: limit})
+// Operations returns the operations that q chooses, the newest first; those that run as they are now.
+func (s *Standby) Operations(ctx context.Context, q journal.OperationQuery) ([]plan.Record, error) {
+	ops, err := s.deps.Journal.Operations(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	records := make([]plan.Record, 0, len(ops))
 	for _, op := range ops {
-		r, err := s.operations.get(ctx, op.ID)
+		r, err := s.operations.current(ctx, op)
 		if err != nil {
 			return nil, err
 		}
 		records = append(records, r)
 	}
-	slices.SortStableFunc(records, func(a, b plan.Record) int { return b.Started.Compare(a.Started) })
 	return records, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"failoverd/journal"
 	"failoverd/plan"
 	"failoverd/status"
 )
@@ -92,7 +93,7 @@ func TestRefusalsChangeNothing(t *testing.T) {
 			return err
 		}), status.NotFound, 0},
 		"cancel what has ended": {standingIn, func(w *world) error {
-			ops, err := w.s.Operations(w.t.Context(), "pbx", 1)
+			ops, err := w.s.Operations(w.t.Context(), journal.OperationQuery{Server: "pbx", Limit: 1})
 			if err != nil {
 				return err
 			}

@@ -85,6 +85,14 @@ func (o *operations) get(ctx context.Context, id string) (plan.Record, error) {
 	return decode(op)
 }
 
+// current is the record of an operation that was read from the journal: of one that had not ended, as it is now.
+func (o *operations) current(ctx context.Context, op journal.Operation) (plan.Record, error) {
+	if op.Open {
+		return o.get(ctx, op.ID)
+	}
+	return decode(op)
+}
+
 // decode reads an operation's record from the journal.
 func decode(op journal.Operation) (plan.Record, error) {
 	var r plan.Record

@@ -312,7 +312,7 @@ func TestAnInterruptedOperationIsGoneOnWith(t *testing.T) {
 		if !w.ends() {
 			t.Errorf("not finished: %s", w.of("pbx").Summary)
 		}
-		ops, err := w.s.Operations(t.Context(), "pbx", 10)
+		ops, err := w.s.Operations(t.Context(), journal.OperationQuery{Server: "pbx", Limit: 10})
 		if err != nil || len(ops) != 1 || ops[0].Resumed != 1 {
 			t.Errorf("operations %+v, %v; want one that was resumed once", ops, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"failoverd/config"
+	"failoverd/journal"
 	"failoverd/plan"
 	"failoverd/replicate"
 	"failoverd/status"
@@ -38,7 +39,7 @@ func (w *world) idles(text string) {
 // replications lists the replications of a server, oldest first.
 func (w *world) replications(server string) []string {
 	w.t.Helper()
-	records, err := w.s.Operations(context.Background(), server, 1000)
+	records, err := w.s.Operations(context.Background(), journal.OperationQuery{Server: server, Limit: 1000})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"failoverd/config"
+	"failoverd/journal"
 	"failoverd/replicate/trees"
 	"failoverd/status"
 )
@@ -124,7 +125,7 @@ func TestFilesAreTheStandInsAfterATakeover(t *testing.T) {
 		if !slices.Equal(w.trees.quiesced, []string{"pbx"}) {
 			t.Errorf("quiesced: %v", w.trees.quiesced)
 		}
-		records, err := w.s.Operations(context.Background(), "pbx", 1)
+		records, err := w.s.Operations(context.Background(), journal.OperationQuery{Server: "pbx", Limit: 1})
 		w.must(err)
 		var steps []string
 		for _, d := range records[0].Steps {

@@ -380,12 +380,12 @@ func (s *standby) Operation(_ context.Context, id string) (plan.Record, error) {
 	return plan.Record{}, &status.Refusal{Code: status.NotFound, Detail: "there is no operation " + id}
 }
 
-func (s *standby) Operations(_ context.Context, server string, limit int) ([]plan.Record, error) {
+func (s *standby) Operations(_ context.Context, q journal.OperationQuery) ([]plan.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []plan.Record
 	for _, r := range slices.Backward(s.records) {
-		if (server == "" || r.Server == server) && len(list) < limit {
+		if (q.Server == "" || r.Server == q.Server) && (q.Kinds == nil || slices.Contains(q.Kinds, r.Kind)) && len(list) < q.Limit {
 			list = append(list, r)
 		}
 	}

@@ -36,6 +36,9 @@ With --json it prints one event a line.`,
 		if len(found.Events) == 0 && !p.global.json {
 			line(p.err, "Nothing yet.")
 		}
+		if found.Next != nil {
+			p.aside("There are earlier events: --before %d shows them.", *found.Next)
+		}
 		for _, e := range oldestFirst(found.Events) {
 			if e.Actor.From != "" && !p.global.json {
 				e.Message += " [" + e.Actor.Via + " " + e.Actor.From + "]"

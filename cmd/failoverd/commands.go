@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"failoverd/api"
 )
 
 // root is the tree of commands. A new command gets a file of its own and a
@@ -116,12 +118,12 @@ func (p *program) operationIDs(cmd *cobra.Command, args []string, _ string) ([]c
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 	defer cancel()
-	records, err := client.Operations(ctx, "", 20)
+	list, err := client.Operations(ctx, "", api.Page{Limit: 20})
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var found []cobra.Completion
-	for _, r := range records {
+	for _, r := range list.Operations {
 		found = append(found, cobra.CompletionWithDesc(plain(r.ID), plain(r.Kind+" of "+r.Server+", "+string(r.State))))
 	}
 	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"failoverd/api"
 	"failoverd/internal/site"
 	"failoverd/plan"
 	"failoverd/status"
@@ -218,10 +219,10 @@ func (c *company) assertReplications(want ...string) {
 	c.t.Helper()
 	client, err := c.API()
 	ok(c.t, err)
-	records, err := client.Replications(c.waiting(), "pbx", 0)
+	list, err := client.Replications(c.waiting(), "pbx", api.Page{})
 	ok(c.t, err)
 	var got []string
-	for _, r := range records {
+	for _, r := range list.Operations {
 		if r.State == plan.Succeeded {
 			got = append(got, r.Kind)
 		}

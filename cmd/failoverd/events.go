@@ -22,6 +22,7 @@ type eventFlags struct {
 	since  string
 	server string
 	kind   string
+	before int64
 	limit  int
 }
 
@@ -31,14 +32,18 @@ func (f *eventFlags) add(cmd *cobra.Command, p *program) {
 	cmd.Flags().StringVar(&f.server, "server", "", "only of this `SERVER`")
 	cmd.Flags().StringVar(&f.kind, "kind", "", "only of this `KIND`; takeover.* is every kind that begins so")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most `N`, the newest (default 50; with --since 1000)")
+	cmd.Flags().Int64Var(&f.before, "before", 0, "only earlier ones than the event of this `NUMBER`")
 	cmd.RegisterFlagCompletionFunc("server", p.serverNames(false))
 }
 
 // query turns the flags into the API's question. The newest are asked for.
 func (f *eventFlags) query(p *program) (api.EventQuery, error) {
-	q := api.EventQuery{Server: f.server, Kind: f.kind, Limit: f.limit, Newest: true}
+	q := api.EventQuery{Server: f.server, Kind: f.kind, Before: f.before, Limit: f.limit, Newest: true}
 	if f.limit < 0 || f.limit > mostEvents {
 		return q, usagef("--limit %d: want 1 to %d", f.limit, mostEvents)
+	}
+	if f.before < 0 {
+		return q, usagef("--before %d: want the number of an event", f.before)
 	}
 	if q.Limit == 0 {
 		q.Limit = fewEvents
@@ -80,6 +85,9 @@ Ctrl-C. With --json it prints one event a line.`,
 		if err != nil {
 			return err
 		}
+		if follow && q.Before > 0 {
+			return usagef("-f goes on with what happens from now, and --before ends with what has been: give one of them")
+		}
 		client, err := p.connect()
 		if err != nil {
 			return err
@@ -106,7 +114,7 @@ func (p *program) events(ctx context.Context, client *api.Client, q api.EventQue
 		return err
 	}
 	if found.Next != nil {
-		p.aside("There are earlier events: --limit and --since show more of them.")
+		p.aside("There are earlier events: --before %d shows them.", *found.Next)
 	}
 	for _, e := range oldestFirst(found.Events) {
 		if err := p.event(p.out, e); err != nil {

@@ -15,7 +15,7 @@ import (
 func (p *program) incidentsCommand() *cobra.Command {
 	var server string
 	var all bool
-	var limit int
+	var page pageFlags
 	cmd := &cobra.Command{
 		Use:   "incidents",
 		Short: "What is wrong and who takes care of it",
@@ -29,28 +29,30 @@ first.`,
 	}
 	cmd.Flags().StringVar(&server, "server", "", "only about this `SERVER`")
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are over")
-	cmd.Flags().IntVar(&limit, "limit", 20, "at most `N`")
+	page.add(cmd)
 	cmd.RegisterFlagCompletionFunc("server", p.serverNames(false))
 	cmd.RunE = p.runner(func(ctx context.Context, _ []string) error {
-		if limit < 1 || limit > mostEvents {
-			return usagef("--limit %d: want 1 to %d", limit, mostEvents)
+		q, err := page.query()
+		if err != nil {
+			return err
 		}
 		client, err := p.connect()
 		if err != nil {
 			return err
 		}
-		found, err := client.Incidents(ctx, server, !all, limit)
+		list, err := client.Incidents(ctx, server, !all, q)
 		if err != nil {
 			return err
 		}
 		if p.global.json {
-			return p.document(api.IncidentList{Incidents: found})
+			return p.document(list)
 		}
-		if len(found) == 0 && !all {
+		if len(list.Incidents) == 0 && !all {
 			line(p.out, "No incident is open.")
 			return nil
 		}
-		p.writeIncidents(p.out, p.colours(), found)
+		p.writeIncidents(p.out, p.colours(), list.Incidents)
+		p.earlier("incidents", list.Next)
 		return nil
 	})
 	return cmd
@@ -141,14 +143,14 @@ of a server, which stands for all its open incidents.`,
 
 // incidentsNamed are the identifiers of the incidents that somebody means.
 func incidentsNamed(ctx context.Context, client *api.Client, args []string) ([]string, error) {
-	open, err := client.Incidents(ctx, "", true, mostEvents)
+	open, err := client.Incidents(ctx, "", true, api.Page{Limit: mostEvents})
 	if err != nil {
 		return nil, err
 	}
 	var ids []string
 	for _, arg := range args {
 		before := len(ids)
-		for _, i := range open {
+		for _, i := range open.Incidents {
 			if i.Server == arg && i.ID != arg {
 				ids = append(ids, i.ID)
 			}
@@ -168,12 +170,12 @@ func (p *program) incidentIDs(cmd *cobra.Command, _ []string, _ string) ([]cobra
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 	defer cancel()
-	open, err := client.Incidents(ctx, "", true, 20)
+	open, err := client.Incidents(ctx, "", true, api.Page{Limit: 20})
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var found []cobra.Completion
-	for _, i := range open {
+	for _, i := range open.Incidents {
 		found = append(found, cobra.CompletionWithDesc(plain(i.ID), plain(i.Title)))
 	}
 	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder

@@ -8,42 +8,44 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"failoverd/api"
 	"failoverd/plan"
 )
 
 // operationsCommand is `failoverd operations`.
 func (p *program) operationsCommand() *cobra.Command {
 	var server string
-	var limit int
+	var page pageFlags
 	cmd := &cobra.Command{
 		Use:   "operations",
 		Short: "Takeovers, releases and replications, the newest first",
 		Long: `Lists takeovers, releases and replications: what runs now and what came of the
 earlier ones, who asked for each and why.`,
 		Example: `  failoverd operations
-  failoverd operations --server DEMOSERVER --json | jq '.operations[0]'`,
+  failoverd operations --server DEMOSERVER --json | jq '.operations[0]'
+  failoverd operations --limit 100 --before 1795136400000000000_drill-20261120T010000-k3x9qa`,
 		Args: names("", 0, 0),
 	}
 	cmd.Flags().StringVar(&server, "server", "", "only of this `SERVER`")
-	cmd.Flags().IntVar(&limit, "limit", 20, "at most `N`")
+	page.add(cmd)
 	cmd.RegisterFlagCompletionFunc("server", p.serverNames(false))
 	cmd.RunE = p.runner(func(ctx context.Context, _ []string) error {
-		if limit < 1 || limit > mostEvents {
-			return usagef("--limit %d: want 1 to %d", limit, mostEvents)
+		q, err := page.query()
+		if err != nil {
+			return err
 		}
 		client, err := p.connect()
 		if err != nil {
 			return err
 		}
-		records, err := client.Operations(ctx, server, limit)
+		list, err := client.Operations(ctx, server, q)
 		if err != nil {
 			return err
 		}
 		if p.global.json {
-			return p.document(api.OperationList{Operations: records})
+			return p.document(list)
 		}
-		p.writeOperations(p.out, p.colours(), records)
+		p.writeOperations(p.out, p.colours(), list.Operations)
+		p.earlier("operations", list.Next)
 		return nil
 	})
 	return cmd

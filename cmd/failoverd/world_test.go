@@ -79,6 +79,19 @@ func (d *fakeDaemon) serve(t *testing.T) string {
 	return socket
 }
 
+// pageOf is the page of a list that a request asks for; a place in it is a record's identifier.
+func pageOf[T any](r *http.Request, all []T, id func(T) string) ([]T, *string) {
+	if before := r.URL.Query().Get("before"); before != "" {
+		all = all[slices.IndexFunc(all, func(one T) bool { return id(one) == before })+1:]
+	}
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil || len(all) <= limit {
+		return append([]T{}, all...), nil
+	}
+	next := id(all[limit-1])
+	return all[:limit], &next
+}
+
 // handler is the API.
 func (d *fakeDaemon) handler() http.Handler {
 	mux := http.NewServeMux()
@@ -128,7 +141,11 @@ func (d *fakeDaemon) handler() http.Handler {
 		refuse(w, &api.Problem{Status: 404, Code: status.NotFound, Title: "Not Found", Detail: "there is no server " + r.PathValue("name")})
 	})
 	get("/servers/{name}/explain", func(*http.Request) any { return d.explanation })
-	get("/operations", func(*http.Request) any { return api.OperationList{Operations: d.records} })
+	get("/operations", func(r *http.Request) any {
+		list := api.OperationList{Operations: []plan.Record{}}
+		list.Operations, list.Next = pageOf(r, d.records, func(o plan.Record) string { return o.ID })
+		return list
+	})
 	get("/operations/{id}", func(*http.Request) any { return d.record() })
 	post("/operations/{id}/cancel", func(*http.Request) (int, any) { return 202, d.record() })
 	get("/events", func(*http.Request) any { return api.EventList{Events: d.events} })
@@ -200,9 +217,12 @@ func (d *fakeDaemon) handler() http.Handler {
 	})
 	post("/reload", func(*http.Request) (int, any) { return 200, d.reloaded })
 	get("/incidents", func(r *http.Request) any {
-		return api.IncidentList{Incidents: slices.DeleteFunc(slices.Clone(d.incidents), func(i status.Incident) bool {
+		chosen := slices.DeleteFunc(slices.Clone(d.incidents), func(i status.Incident) bool {
 			return r.URL.Query().Get("open") == "true" && i.Ended != nil
-		})}
+		})
+		var list api.IncidentList
+		list.Incidents, list.Next = pageOf(r, chosen, func(i status.Incident) string { return i.ID })
+		return list
 	})
 	mux.HandleFunc("POST "+api.Base+"/incidents/{id}/acknowledge", func(w http.ResponseWriter, r *http.Request) {
 		for _, i := range d.incidents {

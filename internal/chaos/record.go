@@ -280,10 +280,11 @@ func (r *recorder) finish(c *company) (*History, error) {
 		return nil, err
 	}
 	defer client.Close()
-	operations, err := client.Operations(ctx, "", 1000)
+	list, err := client.Operations(ctx, "", api.Page{Limit: 1000})
 	if err != nil {
 		return nil, fmt.Errorf("the operations at the end: %w", err)
 	}
+	operations := list.Operations
 	slices.Reverse(operations) // the oldest first
 	s, err := client.Status(ctx)
 	if err != nil {
