@@ -66,8 +66,8 @@ func (s servers) standing(t *testing.T, p database.Pair) []string {
 	})
 }
 
-// TestKilledWhileItCopies kills failoverd with SIGKILL in every phase of a copy: nothing of it works on at the servers,
-// the copy in service is untouched, and the next run succeeds.
+// TestKilledWhileItCopies kills failoverd with SIGKILL in every phase of a copy, and while a server works for it: nothing of it
+// works on at the servers, the copy in service is untouched, and the next run succeeds.
 func TestKilledWhileItCopies(t *testing.T) {
 	t.Parallel()
 	s := startServers(t)
@@ -80,6 +80,24 @@ func TestKilledWhileItCopies(t *testing.T) {
 			t.Errorf("killed in %s: the copy in service has %s moves", phase, got)
 		}
 	}
+	// Of these two the one is for a program of PostgreSQL's, the other a statement of our own; in the staging neither ends.
+	s.app(t, p.Source, p.Source.Catalog, `CREATE FUNCTION slow(n bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN
+			IF current_database() LIKE '%\_\_new' THEN PERFORM pg_sleep(600); END IF;
+			RETURN n;
+		END $$`)
+	for _, work := range []struct{ made, seen, dropped string }{
+		{"CREATE INDEX slow_index ON accounts (slow(id))", "CREATE INDEX slow_index %", "DROP INDEX slow_index"},
+		{"CREATE MATERIALIZED VIEW slow_view AS SELECT slow(id) FROM accounts", "REFRESH MATERIALIZED VIEW %slow_view%", "DROP MATERIALIZED VIEW slow_view"},
+	} {
+		s.app(t, p.Source, p.Source.Catalog, work.made)
+		kill := startVictim(t, p, "copy", "indexes", false)
+		s.waitFor(t, s.target, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE "+quote(work.seen)+" AND pid <> pg_backend_pid()", "1")
+		kill()
+		s.gone(t, p)
+		s.app(t, p.Source, p.Source.Catalog, work.dropped)
+	}
+	s.app(t, p.Source, p.Source.Catalog, "DROP FUNCTION slow(bigint)")
 	must(t, Engine{}.Discard(t.Context(), p))
 	if diff := cmp.Diff([]string{p.Names.Live}, s.standing(t, p)); diff != "" {
 		t.Errorf("after Discard stand (-want +got):\n%s", diff)
@@ -88,15 +106,15 @@ func TestKilledWhileItCopies(t *testing.T) {
 	s.stage(t, p)
 }
 
-// TestKilledWhileItSwaps kills failoverd before each statement of a swap and at some instants of the transaction that
-// renames: there is always a whole copy in service, and the swap is finished by the next call.
+// TestKilledWhileItSwaps kills failoverd before each statement of a swap, between two of the names, and at some instants of the
+// transaction that renames: there is always a whole copy in service, and the swap is finished by the next call.
 func TestKilledWhileItSwaps(t *testing.T) {
 	t.Parallel()
 	s := startServers(t)
 	p := s.copied(t)
 	must(t, swapped(t, s, p))
 	want := []string{p.Names.Live, p.Names.Previous}
-	for i := range 8 {
+	for i := range 9 {
 		s.app(t, p.Source, p.Source.Catalog, dialect().Move)
 		before := s.moves(t, p, p.Names.Live)
 		p.Run += "x"
@@ -107,9 +125,15 @@ func TestKilledWhileItSwaps(t *testing.T) {
 			startVictim(t, p, "swap", "drop", true)()
 		case 1:
 			startVictim(t, p, "swap", "rename", true)()
+		case 2:
+			release := s.claim(t, p.Names.Live)
+			kill := startVictim(t, p, "swap", "rename", false)
+			s.waitFor(t, s.target, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER DATABASE%'`, "1")
+			kill()
+			release()
 		default:
 			kill := startVictim(t, p, "swap", "rename", false)
-			instant := time.NewTimer(time.Duration(i-2) * 4 * time.Millisecond)
+			instant := time.NewTimer(time.Duration(i-3) * 4 * time.Millisecond)
 			<-instant.C
 			kill()
 		}
@@ -129,6 +153,18 @@ func TestKilledWhileItSwaps(t *testing.T) {
 		}
 		s.gone(t, p)
 	}
+}
+
+// claim keeps everybody from changing the name of a catalog of the target until release is called.
+func (s servers) claim(t *testing.T, name string) (release func()) {
+	t.Helper()
+	conn, err := session(t.Context(), s.target.DSN(engineer), administrator, "postgres")
+	must(t, err)
+	if _, err := conn.Exec(t.Context(), "BEGIN; COMMENT ON DATABASE "+ident(name)+" IS NULL").ReadAll(); err != nil {
+		_ = conn.Close(t.Context())
+		t.Fatal(err)
+	}
+	return func() { must(t, conn.Close(t.Context())) } // which takes it back
 }
 
 func swapped(t *testing.T, s servers, p database.Pair) error {

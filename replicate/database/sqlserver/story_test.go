@@ -184,7 +184,7 @@ func TestATornBackupIsNotRestored(t *testing.T) {
 	s := tell(t)
 	s.replicate()
 	s.there.Break(tdstest.Fault{Match: "BACKUP DATABASE", Torn: true})
-	s.fails("at standby")
+	s.fails("verify the backup at standby")
 	s.there.Mend()
 	s.stands(s.Names.Live)
 }
