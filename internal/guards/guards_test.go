@@ -62,11 +62,11 @@ red: c TestC
 	}
 
 	for text, want := range map[string]string{
-		"file: a.go\n":                       "list/bad.txt:1: a list begins with a guard",
-		"guard: A.\n-x\n":                    `list/bad.txt:2: "-x": which file?`,
-		"guard: A.\nfile: a.go\n+x\n":        `list/bad.txt:3: "+x" is neither guard:, file:, red:, nor a line after a minus or a plus`,
-		"guard: A.\nfile: a.go\nred: a T\n":  "list/bad.txt: A.: nothing is taken out",
-		"guard: A.\nfile: a.go\n-x\n":        "list/bad.txt: A.: nothing notices",
+		"file: a.go\n":                        "list/bad.txt:1: a list begins with a guard",
+		"guard: A.\n-x\n":                     `list/bad.txt:2: "-x": which file?`,
+		"guard: A.\nfile: a.go\n+x\n":         `list/bad.txt:3: "+x" is neither guard:, file:, red:, nor a line after a minus or a plus`,
+		"guard: A.\nfile: a.go\nred: a T\n":   "list/bad.txt: A.: nothing is taken out",
+		"guard: A.\nfile: a.go\n-x\n":         "list/bad.txt: A.: nothing notices",
 		"guard: A.\nfile: a.go\n-x\nred: a\n": "list/bad.txt:4: want a package and a test",
 	} {
 		if _, err := parse("bad", text); err == nil || err.Error() != want {
@@ -174,14 +174,15 @@ func build(t *testing.T, overlay, pkg string) string {
 	return program
 }
 
-// red runs a scenario without a guard, and fails when it does not. A scenario that hangs or ends the whole process is red.
+// red runs a scenario without a guard up to where it fails, and fails when it does not. A scenario that hangs or ends the whole
+// process is red.
 func red(t *testing.T, overlay, program string, s Scenario) {
 	t.Helper()
 	// The scenario's own: also when the test panics, its processes and namespaces go with the time that it has.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(s.Test), "/", "$/^") + "$"
-	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.count=1", "-test.timeout=5m", "-test.run="+pattern)
+	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.failfast", "-test.count=1", "-test.timeout=5m", "-test.run="+pattern)
 	cmd.Dir, cmd.Env = filepath.Join(root, s.Package), environment(overlay)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
