@@ -174,14 +174,15 @@ func build(t *testing.T, overlay, pkg string) string {
 	return program
 }
 
-// red runs a scenario without a guard, and fails when it does not. A scenario that hangs or ends the whole process is red.
+// red runs a scenario without a guard up to where it fails, and fails when it does not. A scenario that hangs or ends the whole
+// process is red.
 func red(t *testing.T, overlay, program string, s Scenario) {
 	t.Helper()
 	// The scenario's own: also when the test panics, its processes and namespaces go with the time that it has.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(s.Test), "/", "$/^") + "$"
-	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.count=1", "-test.timeout=5m", "-test.run="+pattern)
+	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.failfast", "-test.count=1", "-test.timeout=5m", "-test.run="+pattern)
 	cmd.Dir, cmd.Env = filepath.Join(root, s.Package), environment(overlay)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

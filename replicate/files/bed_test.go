@@ -71,7 +71,16 @@ func (b *bed) runSource(s *Source) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	b.from, b.ended = s, func() error { return <-ended }
+	b.from, b.ended = s, func() error {
+		b.t.Helper()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(patience):
+			b.t.Fatal("the source does not end")
+			return nil
+		}
+	}
 	b.stopRun = func() error {
 		cancel()
 		return b.ended()

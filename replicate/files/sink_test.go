@@ -334,11 +334,31 @@ func TestSinkResumes(t *testing.T) {
 	}
 	_ = c.hangUp()
 
-	// Another version of the file is not mixed with what there is of this one.
+	// Another version of a file is not mixed with what has come of the one before.
 	newer := big
 	newer.Seq, newer.Change = 9, 6
-	c = talkTo(t, s, func(h *helloFrame) { h.Index[0]++ })
-	c.list(&entryFrame{Entry: newer}) // equal in size and time: nothing is asked
+	cut := big
+	cut.Seq, cut.Path, cut.Inode = 10, "cut", 7
+	ask := func(index byte, entries ...frame) *wantFrame {
+		t.Helper()
+		c = talkTo(t, s, func(h *helloFrame) { h.Index[0] += index })
+		c.hear(kindResume)
+		c.say(&listingFrame{})
+		c.say(entries...)
+		c.say(&listedFrame{}, &cursorFrame{Seq: 1 << 20, Idle: true})
+		return c.hear(kindWant).(*wantFrame)
+	}
+	want = ask(1, &entryFrame{Entry: newer}, &entryFrame{Entry: cut}) // The one is equal in size and time: it is not asked for.
+	if want.Path != "cut" {
+		t.Errorf("it asks for %q", want.Path)
+	}
+	c.say(&holeFrame{ID: want.ID, Length: window}, &endFrame{ID: want.ID})
+	c.hear(kindWant)
+	_ = c.hangUp()
+	cut.Change++
+	if want := ask(2, &entryFrame{Entry: newer}, &entryFrame{Entry: cut}); len(want.Ranges) != 1 || want.Ranges[0] != (span{Length: window}) {
+		t.Errorf("of another version it asks for %v", want.Ranges)
+	}
 	_ = c.hangUp()
 }
 

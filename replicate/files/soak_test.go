@@ -149,9 +149,12 @@ func (s *soak) proxy(l net.Listener) {
 	}
 }
 
+// troubles is how many kinds of harm there are.
+const troubles = 5
+
 // harm does something to the two sides.
-func (s *soak) harm() {
-	switch s.r.IntN(5) {
+func (s *soak) harm(kind int) {
+	switch kind {
 	case 0, 1:
 		s.cutAll()
 	case 2:
@@ -224,12 +227,16 @@ func TestSoak(t *testing.T) {
 		between.Wait()
 	}()
 	steps, harms, judged := 0, 0, 0
-	for begun := time.Now(); time.Since(begun) < *soakFor; judged++ {
+	for begun := time.Now(); time.Since(begun) < *soakFor || harms < troubles; judged++ {
 		for range 20 + s.r.IntN(200) {
 			s.step()
 			steps++
-			if s.r.IntN(40) == 0 {
-				s.harm()
+			if judged > 0 && s.r.IntN(40) == 0 { // before, there is hardly anything to lose
+				kind := s.r.IntN(troubles)
+				if harms < troubles { // each of them once, however short it is
+					kind = harms
+				}
+				s.harm(kind)
 				harms++
 			}
 		}

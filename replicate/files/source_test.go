@@ -26,6 +26,9 @@ func TestRecorder(t *testing.T) {
 	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()
 	for v, _ := b.from.Status(); v.Oldest < 1500*time.Millisecond; v, _ = b.from.Status() {
+		if v.Dirty == 0 {
+			t.Fatal("it has come to rest in the pause")
+		}
 		<-pause.C
 	}
 	b.write("other", []byte("x"))

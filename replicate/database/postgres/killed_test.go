@@ -66,8 +66,8 @@ func (s servers) standing(t *testing.T, p database.Pair) []string {
 	})
 }
 
-// TestKilledWhileItCopies kills failoverd with SIGKILL in every phase of a copy: nothing of it works on at the servers,
-// the copy in service is untouched, and the next run succeeds.
+// TestKilledWhileItCopies kills failoverd with SIGKILL in every phase of a copy, and while a program makes an index for it:
+// nothing of it works on at the servers, the copy in service is untouched, and the next run succeeds.
 func TestKilledWhileItCopies(t *testing.T) {
 	t.Parallel()
 	s := startServers(t)
@@ -80,6 +80,18 @@ func TestKilledWhileItCopies(t *testing.T) {
 			t.Errorf("killed in %s: the copy in service has %s moves", phase, got)
 		}
 	}
+	// A program that makes an index in the staging which takes for ever.
+	s.app(t, p.Source, p.Source.Catalog, `CREATE FUNCTION slow(n bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN
+			IF current_database() LIKE '%\_\_new' THEN PERFORM pg_sleep(600); END IF;
+			RETURN n;
+		END $$;
+		CREATE INDEX slow_index ON accounts (slow(id))`)
+	kill := startVictim(t, p, "copy", "indexes", false)
+	s.waitFor(t, s.target, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'CREATE INDEX slow_index %'", "1")
+	kill()
+	s.gone(t, p)
+	s.app(t, p.Source, p.Source.Catalog, "DROP FUNCTION slow(bigint) CASCADE")
 	must(t, Engine{}.Discard(t.Context(), p))
 	if diff := cmp.Diff([]string{p.Names.Live}, s.standing(t, p)); diff != "" {
 		t.Errorf("after Discard stand (-want +got):\n%s", diff)
@@ -88,15 +100,15 @@ func TestKilledWhileItCopies(t *testing.T) {
 	s.stage(t, p)
 }
 
-// TestKilledWhileItSwaps kills failoverd before each statement of a swap and at some instants of the transaction that
-// renames: there is always a whole copy in service, and the swap is finished by the next call.
+// TestKilledWhileItSwaps kills failoverd before each statement of a swap, between two of the names, and at some instants of the
+// transaction that renames: there is always a whole copy in service, and the swap is finished by the next call.
 func TestKilledWhileItSwaps(t *testing.T) {
 	t.Parallel()
 	s := startServers(t)
 	p := s.copied(t)
 	must(t, swapped(t, s, p))
 	want := []string{p.Names.Live, p.Names.Previous}
-	for i := range 8 {
+	for i := range 9 {
 		s.app(t, p.Source, p.Source.Catalog, dialect().Move)
 		before := s.moves(t, p, p.Names.Live)
 		p.Run += "x"
@@ -107,9 +119,15 @@ func TestKilledWhileItSwaps(t *testing.T) {
 			startVictim(t, p, "swap", "drop", true)()
 		case 1:
 			startVictim(t, p, "swap", "rename", true)()
+		case 2:
+			release := s.claim(t, p.Names.Live)
+			kill := startVictim(t, p, "swap", "rename", false)
+			s.waitFor(t, s.target, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER DATABASE%'`, "1")
+			kill()
+			release()
 		default:
 			kill := startVictim(t, p, "swap", "rename", false)
-			instant := time.NewTimer(time.Duration(i-2) * 4 * time.Millisecond)
+			instant := time.NewTimer(time.Duration(i-3) * 4 * time.Millisecond)
 			<-instant.C
 			kill()
 		}
@@ -129,6 +147,18 @@ func TestKilledWhileItSwaps(t *testing.T) {
 		}
 		s.gone(t, p)
 	}
+}
+
+// claim keeps everybody from changing the name of a catalog of the target until release is called.
+func (s servers) claim(t *testing.T, name string) (release func()) {
+	t.Helper()
+	conn, err := session(t.Context(), s.target.DSN(engineer), administrator, "postgres")
+	must(t, err)
+	if _, err := conn.Exec(t.Context(), "BEGIN; COMMENT ON DATABASE "+ident(name)+" IS NULL").ReadAll(); err != nil {
+		_ = conn.Close(t.Context())
+		t.Fatal(err)
+	}
+	return func() { must(t, conn.Close(t.Context())) } // which takes it back
 }
 
 func swapped(t *testing.T, s servers, p database.Pair) error {

@@ -184,7 +184,7 @@ func TestATornBackupIsNotRestored(t *testing.T) {
 	s := tell(t)
 	s.replicate()
 	s.there.Break(tdstest.Fault{Match: "BACKUP DATABASE", Torn: true})
-	s.fails("at standby")
+	s.fails("verify the backup at standby")
 	s.there.Mend()
 	s.stands(s.Names.Live)
 }
@@ -321,6 +321,11 @@ func TestAServerThatDiesBetweenTheNames(t *testing.T) {
 		}
 		if got := s.till(n.Live); got != want {
 			t.Errorf("taken back %v: the till holds %s, want %s", taken, got, want)
+		}
+		if !taken {
+			if got := s.till(n.Previous); got != "0" {
+				t.Errorf("the till of the copy before holds %s", got)
+			}
 		}
 		rows, err := query(t.Context(), s.Target, master, "SELECT name FROM sys.databases WHERE user_access_desc <> 'MULTI_USER'")
 		if err != nil {
