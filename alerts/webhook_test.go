@@ -71,7 +71,10 @@ func receiver(t *testing.T, answer http.HandlerFunc) WebhookConfig {
 // post sends the sample and checks that no error shows the secret or the path.
 func post(t *testing.T, c WebhookConfig) (string, bool, error) {
 	t.Helper()
-	answer, retry, err := NewWebhook(c).Send(t.Context(), sample())
+	// Not the deadline that a test waits for, so that one without its own is told from one that has ended.
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("the time-out of the webhook has not ended it"))
+	defer cancel()
+	answer, retry, err := NewWebhook(c).Send(ctx, sample())
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if strings.Contains(e.Error(), "t0k3n") || strings.Contains(e.Error(), testSecret) {
 			t.Errorf("the token or the secret is in %q", e)
