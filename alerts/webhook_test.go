@@ -53,12 +53,18 @@ func genuine(secret, header string, body []byte, now time.Time) error {
 	return nil
 }
 
-// receiver is a real HTTP server, over TLS with an authority of its own, and the webhook that leads there.
-func receiver(t *testing.T, answer http.HandlerFunc) WebhookConfig {
+// receiver is a real HTTP server, over TLS with an authority of its own, and the webhook that leads there. What is given
+// beside is called when somebody connects, before anything can be sent to it.
+func receiver(t *testing.T, answer http.HandlerFunc, connects ...func()) WebhookConfig {
 	t.Helper()
 	certificate, authority := newCertificate(t)
 	server := httptest.NewUnstartedServer(answer)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		for _, called := range connects {
+			called()
+		}
+		return nil, nil
+	}}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
