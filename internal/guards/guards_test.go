@@ -62,11 +62,11 @@ red: c TestC
 	}
 
 	for text, want := range map[string]string{
-		"file: a.go\n":                       "list/bad.txt:1: a list begins with a guard",
-		"guard: A.\n-x\n":                    `list/bad.txt:2: "-x": which file?`,
-		"guard: A.\nfile: a.go\n+x\n":        `list/bad.txt:3: "+x" is neither guard:, file:, red:, nor a line after a minus or a plus`,
-		"guard: A.\nfile: a.go\nred: a T\n":  "list/bad.txt: A.: nothing is taken out",
-		"guard: A.\nfile: a.go\n-x\n":        "list/bad.txt: A.: nothing notices",
+		"file: a.go\n":                        "list/bad.txt:1: a list begins with a guard",
+		"guard: A.\n-x\n":                     `list/bad.txt:2: "-x": which file?`,
+		"guard: A.\nfile: a.go\n+x\n":         `list/bad.txt:3: "+x" is neither guard:, file:, red:, nor a line after a minus or a plus`,
+		"guard: A.\nfile: a.go\nred: a T\n":   "list/bad.txt: A.: nothing is taken out",
+		"guard: A.\nfile: a.go\n-x\n":         "list/bad.txt: A.: nothing notices",
 		"guard: A.\nfile: a.go\n-x\nred: a\n": "list/bad.txt:4: want a package and a test",
 	} {
 		if _, err := parse("bad", text); err == nil || err.Error() != want {
