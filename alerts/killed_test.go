@@ -51,7 +51,7 @@ func chatAt(url, authority string) Ways {
 
 // A daemon that is killed at any edge of a delivery leaves nothing unsent, and what it sends again has the id that it had.
 func TestOutboxKilled(t *testing.T) {
-	for _, edge := range []string{"as the request begins", "when all of it has come", "as the answer begins", "when it was answered"} {
+	for _, edge := range []string{"as the connection begins", "as the request begins", "when all of it has come", "as the answer begins", "when it was answered"} {
 		// One after the other: a process that is just being started has the lock of every journal that is open here.
 		t.Run(edge, func(t *testing.T) {
 			var child *exec.Cmd
@@ -93,6 +93,9 @@ func TestOutboxKilled(t *testing.T) {
 				io.WriteString(w, "taken")
 				_ = http.NewResponseController(w).Flush()
 				kill("when it was answered")
+			}, func() {
+				<-begun
+				kill("as the connection begins")
 			})
 			s := &station{t: t, dir: t.TempDir(), to: []string{"webhook:chat"}}
 			s.open()

@@ -316,10 +316,23 @@ func TestOutboxDoesNotSendTwiceWhenTheJournalFails(t *testing.T) {
 		}
 		r := &round{
 			Outbox: NewOutbox(s.journal, sender, Composer{From: "failover@example.com"}, slog.New(slog.DiscardHandler)),
-			sends:  t.Context(), results: make(chan result), busy: map[string]bool{}, unsaved: map[int64]result{}, trouble: map[string]bool{},
+			sends:  t.Context(), results: make(chan result, 2), busy: map[string]bool{}, unsaved: map[int64]result{}, trouble: map[string]bool{},
 		}
 		s.journal.Close()
+		// As with a disk that is full: what waits can be read, and nothing be written.
+		if r.journal, err = journal.Open(t.Context(), s.dir, journal.Options{ReadOnly: true}); err != nil {
+			t.Fatal(err)
+		}
 		r.take(t.Context(), result{mail: mails[0], answer: "250 ok", tried: time.Now()})
+		if due, err := r.journal.Due(t.Context(), time.Now()); err != nil || len(due) != 1 {
+			t.Errorf("%d mails are due, %v; want the one that was sent", len(due), err)
+		}
+		r.dispatch(t.Context(), time.Now())
+		synctest.Wait()
+		if n := len(sender.seen()); n != 0 {
+			t.Errorf("sent %d times more while that cannot be written down", n)
+		}
+		r.journal.Close()
 		s.open()
 		r.journal = s.journal
 		r.dispatch(t.Context(), time.Now())

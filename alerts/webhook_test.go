@@ -53,12 +53,18 @@ func genuine(secret, header string, body []byte, now time.Time) error {
 	return nil
 }
 
-// receiver is a real HTTP server, over TLS with an authority of its own, and the webhook that leads there.
-func receiver(t *testing.T, answer http.HandlerFunc) WebhookConfig {
+// receiver is a real HTTP server, over TLS with an authority of its own, and the webhook that leads there. What is given
+// beside is called when somebody connects, before anything can be sent to it.
+func receiver(t *testing.T, answer http.HandlerFunc, connects ...func()) WebhookConfig {
 	t.Helper()
 	certificate, authority := newCertificate(t)
 	server := httptest.NewUnstartedServer(answer)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		for _, called := range connects {
+			called()
+		}
+		return nil, nil
+	}}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -71,7 +77,10 @@ func receiver(t *testing.T, answer http.HandlerFunc) WebhookConfig {
 // post sends the sample and checks that no error shows the secret or the path.
 func post(t *testing.T, c WebhookConfig) (string, bool, error) {
 	t.Helper()
-	answer, retry, err := NewWebhook(c).Send(t.Context(), sample())
+	// Not the deadline that a test waits for, so that one without its own is told from one that has ended.
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("the time-out of the webhook has not ended it"))
+	defer cancel()
+	answer, retry, err := NewWebhook(c).Send(ctx, sample())
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if strings.Contains(e.Error(), "t0k3n") || strings.Contains(e.Error(), testSecret) {
 			t.Errorf("the token or the secret is in %q", e)

@@ -27,6 +27,7 @@ type given struct {
 type fakeStandby struct {
 	mu       sync.Mutex
 	snapshot status.Snapshot
+	shown    int // how often it was asked for
 	given    []given
 	err      error // answered to every order and question
 	age      time.Duration
@@ -101,7 +102,15 @@ func (f *fakeStandby) set(change func(*fakeStandby)) {
 func (f *fakeStandby) Snapshot() status.Snapshot {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.shown++
 	return f.snapshot
+}
+
+// snapshots is how often the snapshot was asked for.
+func (f *fakeStandby) snapshots() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shown
 }
 
 // find is the named server, or a refusal.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,8 +240,12 @@ func TestBadTokens(t *testing.T) {
 		t.Errorf("orders: %+v", w.standby.orders())
 	}
 	refused := w.events("audit.refused")
-	if len(refused) == 0 || refused[0].Actor.From != "127.0.0.1" || refused[0].Actor.Via != "https" {
-		t.Errorf("audit: %+v", refused)
+	for _, why := range []string{"a token is needed", "not known", "expired", "revoked", "the role root"} {
+		if !slices.ContainsFunc(refused, func(e journal.Event) bool {
+			return strings.Contains(e.Reason, why) && e.Actor.From == "127.0.0.1" && e.Actor.Via == "https"
+		}) {
+			t.Errorf("%q is not in the history: %+v", why, refused)
+		}
 	}
 	if res, _ := w.call("POST", "/api/v1/servers/PBX/stop", "fvt_good", "{}"); res.StatusCode != 200 {
 		t.Errorf("with the good token: %s", res.Status)
@@ -326,6 +333,7 @@ func TestSlowSenders(t *testing.T) {
 // An answer that nobody takes does not hold the daemon; a body that is short of
 // its length is no order.
 func TestBrokenBodies(t *testing.T) {
+	t.Run("an answer that nobody takes", answerThatNobodyTakes)
 	w := startWorld(t, Limits{})
 	secret := w.token(Operator).Secret
 	for name, rest := range map[string]string{
@@ -345,6 +353,26 @@ func TestBrokenBodies(t *testing.T) {
 	if len(w.standby.orders()) != 0 {
 		t.Errorf("orders: %+v", w.standby.orders())
 	}
+}
+
+// answerThatNobodyTakes has clients ask for more than the kernel keeps for them, and read nothing of it.
+func answerThatNobodyTakes(t *testing.T) {
+	w := startWorld(t, Limits{AnswerTime: 200 * time.Millisecond})
+	w.standby.set(func(f *fakeStandby) {
+		f.snapshot.Attention = []status.Notice{{Severity: "info", Text: strings.Repeat("x", 4<<20)}}
+	})
+	const clients = 20
+	before := runtime.NumGoroutine()
+	for range clients {
+		c, err := net.Dial("unix", w.socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprint(c, "GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	eventually(t, func() bool { return w.standby.snapshots() >= clients })
+	eventually(t, func() bool { return runtime.NumGoroutine() < before+clients })
 }
 
 // A header that is too large never reaches a route.

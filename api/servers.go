@@ -153,6 +153,8 @@ func visible(c *caller, now status.Snapshot) status.Snapshot {
 	hidden := func(name string) bool { return !c.sees(name) }
 	now.Servers = slices.DeleteFunc(slices.Clone(now.Servers), func(x status.Server) bool { return hidden(x.Name) })
 	now.Attention = slices.DeleteFunc(slices.Clone(now.Attention), func(x status.Notice) bool { return x.Server != "" && hidden(x.Server) })
+	now.Incidents = slices.DeleteFunc(slices.Clone(now.Incidents), func(x status.Incident) bool { return hidden(x.Server) })
+	now.Standby.Config.Notices = []string{} // They name the servers that they are about.
 	now.Standby.StandingIn = slices.DeleteFunc(slices.Clone(now.Standby.StandingIn), hidden)
 	now.Standby.Waiting = slices.DeleteFunc(slices.Clone(now.Standby.Waiting), hidden)
 	return now

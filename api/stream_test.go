@@ -247,7 +247,8 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 // little and leave nothing behind.
 func TestThousandIdleStreams(t *testing.T) {
 	const n = 1000
-	w := startWorld(t, Limits{Streams: n, StreamsPerClient: 2 * n, Rate: 1e6, Burst: 1e6})
+	w := startWorld(t, Limits{Streams: n, StreamsPerClient: n - 1, Rate: 1e6, Burst: 1e6})
+	other, third := w.remote(w.token(Viewer).Secret), w.remote(w.token(Operator).Secret)
 	heap := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -256,7 +257,7 @@ func TestThousandIdleStreams(t *testing.T) {
 	}
 	before, goroutines := heap(), runtime.NumGoroutine()
 	conns := make([]net.Conn, 0, n)
-	for range n {
+	for range n - 1 {
 		c, err := net.Dial("unix", w.socket)
 		if err != nil {
 			t.Fatal(err)
@@ -264,21 +265,30 @@ func TestThousandIdleStreams(t *testing.T) {
 		conns = append(conns, c)
 		fmt.Fprint(c, "GET /api/v1/events/stream HTTP/1.1\r\nHost: x\r\n\r\n")
 	}
-	eventually(t, func() bool { return w.api.streams.count() == n })
+	eventually(t, func() bool { return w.api.streams.count() == n-1 })
+	open := func(c *Client) (*http.Response, error) {
+		return c.send(t.Context(), "GET", Base+"/events/stream", nil, nil, nil)
+	}
+	if _, err := open(w.client()); problemCode(err) != TooManyStreams {
+		t.Errorf("one more of the same client: %v", err)
+	}
+	last, err := open(other)
+	if err != nil {
+		t.Fatalf("one of another client: %v", err)
+	}
 	used := heap() - before
 	t.Logf("%d idle streams: %d KiB, %d KiB each", n, used>>10, used>>10/n)
 	if used > 64<<20 {
 		t.Errorf("%d idle streams use %d MiB", n, used>>20)
 	}
-	_, err := w.client().send(t.Context(), "GET", Base+"/events/stream", nil, nil, nil)
-	if problemCode(err) != TooManyStreams {
-		t.Errorf("one more: %v", err)
+	if _, err := open(third); problemCode(err) != TooManyStreams {
+		t.Errorf("one more than all: %v", err)
 	}
 	if _, err := w.client().Status(t.Context()); err != nil {
 		t.Errorf("another request meanwhile: %v", err)
 	}
 	w.commit(tick(0, "PBX"))
-	for _, c := range []net.Conn{conns[0], conns[n-1]} {
+	for _, c := range []net.Conn{conns[0], conns[n-2]} {
 		c.SetReadDeadline(time.Now().Add(10 * time.Second))
 		for lines := bufio.NewScanner(c); ; {
 			if !lines.Scan() {
@@ -292,6 +302,7 @@ func TestThousandIdleStreams(t *testing.T) {
 	for _, c := range conns {
 		c.Close()
 	}
+	last.Body.Close()
 	eventually(t, func() bool { return w.api.streams.count() == 0 && runtime.NumGoroutine() < goroutines+20 })
 }
 

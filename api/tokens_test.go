@@ -105,16 +105,30 @@ func (w *world) searchAnswersFor(texts ...string) {
 func TestTokenForSomeServers(t *testing.T) {
 	w := startWorld(t, Limits{})
 	w.commit(tick(0, "PBX"), tick(1, "CRM"), tick(2, ""))
+	for _, server := range []string{"PBX", "CRM"} {
+		alert := journal.Alert{Kind: "server.suspect", Server: server}
+		if _, err := w.journal.Commit(t.Context(), journal.Batch{Events: []journal.Event{{Kind: alert.Kind, Server: server}}, Alerts: []journal.Alert{alert}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.standby.set(func(f *fakeStandby) {
+		f.snapshot.Incidents, _ = f.Incidents(t.Context(), "", true, 0)
+		f.snapshot.Standby.Config.Notices = []string{"failoverd.yaml:7: servers[CRM].takeover: nothing would be started"}
+	})
 	w.call("POST", "/api/v1/servers/CRM/failover", w.token(Operator).Secret, "{}")
 	secret := w.token(Viewer, "PBX").Secret
-	for _, path := range []string{"/status", "/servers", "/operations", "/events", "/mails"} {
+	all := w.token(Viewer).Secret
+	for _, path := range []string{"/status", "/servers", "/operations", "/events", "/mails", "/incidents"} {
+		if res, answer := w.call("GET", Base+path, all, ""); res.StatusCode != 200 || !strings.Contains(string(answer), "CRM") {
+			t.Errorf("GET %s for all servers: %s %s", path, res.Status, answer)
+		}
 		res, answer := w.call("GET", Base+path, secret, "")
-		if res.StatusCode != 200 || strings.Contains(string(answer), "CRM") {
+		if res.StatusCode != 200 || strings.Contains(string(answer), "CRM") || path != "/operations" && !strings.Contains(string(answer), "PBX") {
 			t.Errorf("GET %s: %s %s", path, res.Status, answer)
 		}
 	}
 	c := w.remote(secret)
-	if l, err := c.Events(t.Context(), EventQuery{}); err != nil || len(l.Events) != 1 || l.Events[0].Message != "m0" {
+	if l, err := c.Events(t.Context(), EventQuery{}); err != nil || len(l.Events) != 2 || l.Events[0].Message != "m0" {
 		t.Errorf("events: %+v, %v", l, err)
 	}
 	for _, path := range []string{"/servers/CRM", "/operations/op_CRM", "/events?server=CRM", "/events/stream?server=CRM", "/operations?server=CRM", "/mails?server=CRM", "/servers/NONE"} {
@@ -125,7 +139,7 @@ func TestTokenForSomeServers(t *testing.T) {
 	if p := w.refused("POST", Base+"/operations/op_CRM/cancel", w.token(Operator, "PBX").Secret, ""); p.Status != 403 {
 		t.Errorf("cancel of another server's operation: %+v", p)
 	}
-	if s := w.standby.Snapshot(); len(s.Servers) != 2 || s.Standby.Waiting[0] != "CRM" {
+	if s := w.standby.Snapshot(); len(s.Servers) != 2 || s.Standby.Waiting[0] != "CRM" || len(s.Incidents) != 3 || len(s.Standby.Config.Notices) != 1 {
 		t.Errorf("the common snapshot was changed: %+v", s)
 	}
 }

@@ -287,6 +287,9 @@ func TestFilesByTheAgent(t *testing.T) {
 	c.waitState("pbx", "OK", "standing by")
 	c.waitTree("diverged", func(v status.Tree) bool { return v.State == "diverged" && v.Diverged })
 	m.write(t, "after.wav", "by the primary again")
+	c.never("the primary's files come before somebody has said so", 3*time.Second, func() bool {
+		return m.there("after.wav", "by the primary again") || !m.there("taken.wav", "by the stand-in")
+	})
 	c.cli(exitDone, "files", "discard-diverged", "pbx", "vm", "--yes", "--reason", "brought back by hand")
 	c.same(m)
 	if !m.there("after.wav", "by the primary again") {

@@ -154,7 +154,21 @@ func TestReplicationFails(t *testing.T) {
 		t.Errorf("after a failure the copy has %q", got)
 	}
 	ok(t, d.back())
+
+	// What is wrong in the catalog itself shows when its copy is verified.
+	execute(t, d.at(t, primary, "calls"), "CREATE TABLE odd (n INTEGER CHECK (n > 0))",
+		"PRAGMA ignore_check_constraints = ON; INSERT INTO odd VALUES (-1)", "INSERT INTO calls VALUES (3, 'carl')")
+	contains(t, c.cli(exitFailed, "replicate", "from-live", "pbx", "--yes"), "CHECK constraint failed in odd")
+	contains(t, c.waitMail("replication.failed").Text(), "was not completed: verify calls")
+	if got := rows(t, d.at(t, secondary, "pbx_calls")); got != "1 anna, 2 bert" {
+		t.Errorf("after a copy that is not whole there is %q", got)
+	}
+	execute(t, d.at(t, primary, "calls"), "DELETE FROM odd")
 	c.cli(exitDone, "replicate", "from-live", "pbx", "--yes")
+	c.waitMail("replication.done")
+	if got := rows(t, d.at(t, secondary, "pbx_calls")); got != "1 anna, 2 bert, 3 carl" {
+		t.Errorf("the next copy has %q", got)
+	}
 }
 
 // newCalls is a company whose pbx has a catalog with two calls in it.
