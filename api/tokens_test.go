@@ -112,7 +112,7 @@ func TestTokenForSomeServers(t *testing.T) {
 		}
 	}
 	w.standby.set(func(f *fakeStandby) {
-		f.snapshot.Incidents, _ = f.Incidents(t.Context(), "", true, 0)
+		f.snapshot.Incidents, _ = f.Incidents(t.Context(), journal.IncidentQuery{Open: true})
 		f.snapshot.Standby.Config.Notices = []string{"failoverd.yaml:7: servers[CRM].takeover: nothing would be started"}
 	})
 	w.call("POST", "/api/v1/servers/CRM/failover", w.token(Operator).Secret, "{}")
