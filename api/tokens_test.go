@@ -111,8 +111,12 @@ func TestTokenForSomeServers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	open, err := w.standby.Incidents(t.Context(), journal.IncidentQuery{Open: true, Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.standby.set(func(f *fakeStandby) {
-		f.snapshot.Incidents, _ = f.Incidents(t.Context(), journal.IncidentQuery{Open: true})
+		f.snapshot.Incidents = open
 		f.snapshot.Standby.Config.Notices = []string{"failoverd.yaml:7: servers[CRM].takeover: nothing would be started"}
 	})
 	w.call("POST", "/api/v1/servers/CRM/failover", w.token(Operator).Secret, "{}")
