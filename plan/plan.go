@@ -37,6 +37,10 @@ type Step struct {
 	// there is nothing to take back.
 	Undo func(context.Context) error
 
+	// Beside is beside how many of the steps before it this one is done: it begins with the first of them, while they are
+	// done one after the other. What comes after waits for all of them, and one that fails ends the others.
+	Beside int
+
 	// Optional says that the operation goes on when Do fails. The failure is
 	// in the record, and the operation ends as partial.
 	Optional bool

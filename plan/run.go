@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -134,22 +136,22 @@ type runner struct {
 	record Record
 	rec    Recorder
 	begun  int // so many steps are on disk as begun, before they are
+
+	mu sync.Mutex // over the record, while steps are done beside each other
 }
 
 // forward does the steps that are not done yet.
 func (r *runner) forward(ctx context.Context) (Record, error) {
 	r.record.State = Running
-	for i := range r.plan.Steps {
-		if r.record.Steps[i].State == Succeeded {
-			continue // done before the crash, and known to be
-		}
+	for i, next := 0, 0; i < len(r.plan.Steps); i = next {
+		next = r.plan.beside(i)
 		if err := context.Cause(ctx); err != nil {
 			r.reached(i)
-			return r.stop(ctx, i, err)
+			return r.stop(ctx, i, next, err)
 		}
-		if err := r.step(ctx, i); err != nil {
-			r.reached(i + 1)
-			return r.stop(ctx, i, err)
+		if err := r.steps(ctx, i, next); err != nil {
+			r.reached(next)
+			return r.stop(ctx, i, next, err)
 		}
 	}
 	state := Succeeded
@@ -161,6 +163,17 @@ func (r *runner) forward(ctx context.Context) (Record, error) {
 	return r.end(ctx, state, nil)
 }
 
+// beside is the index after the last step that is done beside the one at i, or beside one that follows it in the same row.
+func (p Plan) beside(i int) int {
+	next := i + 1
+	for k, s := range p.Steps {
+		if k > i && s.Beside > 0 && k-s.Beside <= i {
+			next = k + 1
+		}
+	}
+	return next
+}
+
 // reached takes the note of the beginning from the steps that were noted as
 // begun and have not been: there is nothing of them to undo.
 func (r *runner) reached(n int) {
@@ -169,20 +182,113 @@ func (r *runner) reached(n int) {
 	}
 }
 
-// step does one step and writes down what came of it.
+// errBeside is why a step ends that could have gone on.
+var errBeside = errors.New("ended, since what was done beside it failed")
+
+// steps does the steps from one index to before another, and writes down what came of them: those that are done beside
+// others each on its own, the rest one after the other. What is known to have been done before a crash is not done again.
+func (r *runner) steps(ctx context.Context, from, to int) error {
+	var row, apart []int
+	for i := from; i < to; i++ {
+		switch {
+		case r.record.Steps[i].State == Succeeded:
+		case r.plan.Steps[i].Beside > 0:
+			apart = append(apart, i)
+		default:
+			row = append(row, i)
+		}
+	}
+	if len(apart) == 0 {
+		return r.row(ctx, row)
+	}
+	// They are on disk as begun with the first one of the row.
+	first := slices.Clone(apart)
+	if len(row) > 0 {
+		first = append([]int{row[0]}, first...)
+	}
+	if err := r.note(ctx, first...); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var doing sync.WaitGroup
+	var once sync.Once
+	var failed error // first; it is why the others have ended, if they have
+	begin := func(do func() error) {
+		doing.Go(func() {
+			if err := do(); err != nil {
+				once.Do(func() { failed = err })
+				cancel(errBeside)
+			}
+		})
+	}
+	for _, i := range apart {
+		begin(func() error { return r.step(ctx, i) })
+	}
+	if len(row) > 0 {
+		begin(func() error {
+			if err := r.step(ctx, row[0]); err != nil {
+				return err
+			}
+			return r.row(ctx, row[1:])
+		})
+	}
+	doing.Wait()
+	return failed
+}
+
+// row does steps one after the other.
+func (r *runner) row(ctx context.Context, steps []int) error {
+	for _, i := range steps {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if err := r.note(ctx, i); err != nil {
+			return err
+		}
+		if err := r.step(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note writes down that steps begin.
+func (r *runner) note(ctx context.Context, steps ...int) error {
+	durable := false
+	r.mu.Lock()
+	for _, i := range steps {
+		d := &r.record.Steps[i]
+		d.State, d.Error, d.Note = Running, "", ""
+		d.Started, d.Ended = now(), nil
+		durable = durable || r.plan.Steps[i].durable() && i >= r.begun
+	}
+	record := r.record.clone()
+	r.mu.Unlock()
+	err := r.rec.Record(ctx, record, durable)
+	if err == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, i := range steps {
+		r.record.Steps[i].State, r.record.Steps[i].Started = Queued, nil
+	}
+	return fmt.Errorf("%s: write the step down before doing it: %w", r.plan.Steps[steps[0]].Name, err)
+}
+
+// step does one step that is on record as begun.
 func (r *runner) step(ctx context.Context, i int) error {
 	s, d := r.plan.Steps[i], &r.record.Steps[i]
-	d.State, d.Error, d.Note = Running, "", ""
-	d.Started, d.Ended = now(), nil
-	if err := r.rec.Record(ctx, r.record.clone(), s.durable() && i >= r.begun); err != nil {
-		d.State, d.Started = Queued, nil
-		return fmt.Errorf("%s: write the step down before doing it: %w", s.Name, err)
-	}
+	moved := Done{Bytes: d.Bytes, Rows: d.Rows}
 	bounded, cancel := context.WithTimeout(ctx, s.timeout())
-	note, err := s.Do(context.WithValue(bounded, measureKey{}, d))
+	note, err := s.Do(context.WithValue(bounded, measureKey{}, &moved))
 	timedOut := bounded.Err() != nil && ctx.Err() == nil
 	cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	d.Ended, d.Note = now(), note
+	d.Bytes, d.Rows = moved.Bytes, moved.Rows
 	if err != nil {
 		if timedOut {
 			err = fmt.Errorf("not done within %s: %w", s.timeout(), err)
@@ -197,8 +303,8 @@ func (r *runner) step(ctx context.Context, i int) error {
 	return nil
 }
 
-// stop ends a plan that failed, was cancelled or was interrupted at step i.
-func (r *runner) stop(ctx context.Context, i int, cause error) (Record, error) {
+// stop ends a plan that failed, was cancelled or was interrupted at the steps from one index to before another.
+func (r *runner) stop(ctx context.Context, from, to int, cause error) (Record, error) {
 	ended := context.Cause(ctx)
 	if ended != nil && !errors.Is(cause, ended) {
 		// "context canceled" is what the step saw; why is what people ask.
@@ -206,9 +312,11 @@ func (r *runner) stop(ctx context.Context, i int, cause error) (Record, error) {
 	}
 	switch {
 	case errors.Is(ended, ErrInterrupted):
-		// The step under way is left as unknown: the next start examines it.
-		if d := &r.record.Steps[i]; d.State == Failed {
-			d.State = Unknown
+		// What was under way is left as unknown: the next start examines it.
+		for i := from; i < to; i++ {
+			if d := &r.record.Steps[i]; d.State == Failed {
+				d.State = Unknown
+			}
 		}
 		r.record.State, r.record.Error = Unknown, ErrInterrupted.Error()
 		err := r.rec.Record(context.WithoutCancel(ctx), r.record.clone(), true)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,7 +53,7 @@ type Run struct {
 	// Remember makes what is remembered of a catalog's copies durable, and says in the history what is about to be
 	// done to them, if anything is.
 	Remember func(ctx context.Context, catalog string, c Copy, what string) error
-	// Watch follows a copy. It must not block.
+	// Watch follows what is moved, one thing at a time. It must not block.
 	Watch func(step string, p database.Progress)
 
 	copies   map[string]Copy // as remembered, and changed by the steps
@@ -62,6 +63,7 @@ type Run struct {
 	looked   bool            // the trees were asked about before the final stop of a failback
 	snapshot map[string]database.Snapshot
 	swapping atomic.Bool
+	told     told
 }
 
 // Time-outs of the steps. What a step waits for is bounded where it waits; these end what is lost beyond hope.
@@ -84,8 +86,8 @@ func (r *Run) Use(copies map[string]Copy) {
 }
 
 // Plan is the run as a plan: everything is checked at once, each catalog is copied beside the one in service, verified
-// there and fixed up, and when all of them are, they are put in service. Whatever fails, all of it is taken back, but for
-// files: those that have come back stay, and do not come again.
+// there and fixed up, and when all of them are, they are put in service. Files come back beside the copying and verifying.
+// Whatever fails, all of it is taken back, but for files: those that have come back stay, and do not come again.
 func (r *Run) Plan() plan.Plan {
 	out := plan.Plan{Kind: r.Kind, Server: r.Server, Steps: []plan.Step{r.check()}}
 	for _, c := range r.Catalogs {
@@ -96,7 +98,12 @@ func (r *Run) Plan() plan.Plan {
 		}
 	}
 	for _, t := range r.Trees {
-		out.Steps = append(out.Steps, r.bring(t))
+		step := r.bring(t)
+		if len(r.Catalogs) > 0 {
+			// Beside all since the check: much of its time is waiting, and it has a way of its own to the primary.
+			step.Beside = len(out.Steps) - 1
+		}
+		out.Steps = append(out.Steps, step)
 	}
 	for _, c := range r.Catalogs {
 		out.Steps = append(out.Steps, r.swap(c))
@@ -155,6 +162,8 @@ func (r *Run) copy(c Catalog) plan.Step {
 		Name: name, Title: fmt.Sprintf("copy %s of %s to %s of %s", pair.Source.Catalog, pair.Source.Host, pair.Names.Staging, pair.Target.Host),
 		Durable: true, Timeout: copyTimeout,
 		Do: func(ctx context.Context) (string, error) {
+			r.told.copying(true)
+			defer r.told.copying(false)
 			s, err := c.Engine.Copy(ctx, pair, func(p database.Progress) { r.Watch(name, p) })
 			if err != nil {
 				return "", err
@@ -281,6 +290,36 @@ func (r *Run) settle(c Catalog) plan.Step {
 	}
 }
 
+// told is how far files are that come beside databases. While a database is on its way, that is what people are told of:
+// it says more about what is left.
+type told struct {
+	mu       sync.Mutex
+	database bool
+	files    func() // tells it when no database is on its way any more
+}
+
+// copying says that a database is on its way, or has come.
+func (t *told) copying(database bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.database = database
+	if !database && t.files != nil {
+		t.files()
+		t.files = nil
+	}
+}
+
+// tell tells how far files are, or keeps it until it matters.
+func (t *told) tell(files func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.database {
+		t.files = files
+		return
+	}
+	files()
+}
+
 // remember makes a change durable, and only then goes on with it.
 func (r *Run) remember(ctx context.Context, c Catalog, next Copy, what string) error {
 	if err := r.Remember(ctx, c.Name, next, what); err != nil {
@@ -294,7 +333,7 @@ func (r *Run) remember(ctx context.Context, c Catalog, next Copy, what string) e
 func (r *Run) Swapping() bool { return r.swapping.Load() }
 
 // Resumable reports whether a run that a crash interrupted can be finished: every copy of it was verified and is
-// staged, or is in service, and the swap has begun, or files have begun to come back, which cannot be taken back.
+// staged, or is in service, and the swap has begun, or files have begun to come back, which stay at the primary.
 // Everything else is taken back.
 func (r *Run) Resumable(rec plan.Record) bool {
 	if rec.State == plan.Cancelling || !r.begun(rec) {

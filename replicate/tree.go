@@ -103,7 +103,7 @@ func (r *Run) bring(t Tree) plan.Step {
 		Name: name, Title: fmt.Sprintf("make the files in %s of %s as those in %s of %s", t.Place, t.To, t.Source, t.From),
 		Durable: true, Timeout: copyTimeout,
 		Do: func(ctx context.Context) (string, error) {
-			b, err := t.Bringer.Bring(ctx, func(p database.Progress) { r.Watch(name, p) })
+			b, err := t.Bringer.Bring(ctx, func(p database.Progress) { r.told.tell(func() { r.Watch(name, p) }) })
 			return broughtNote(ctx, b, err)
 		},
 	}

@@ -211,6 +211,7 @@ func TestACrashWhileFilesGoBack(t *testing.T) {
 						t.Errorf("%s while they come back: %v", what, err)
 					}
 				}
+				w.pass(2 * time.Second) // the databases are compared, and wait for the files
 				if p, err := w.s.Operation(context.Background(), r.ID); err != nil || p.Progress == nil || p.Progress.Object != "greetings (3 files to come)" || p.Progress.Done != 1<<20 {
 					t.Errorf("the progress: %+v, %v", p.Progress, err)
 				}
@@ -228,6 +229,51 @@ func TestACrashWhileFilesGoBack(t *testing.T) {
 				}
 				w.pass(10 * time.Second)
 				w.follows("finished", "greetings")
+			})
+		})
+	}
+}
+
+// TestACrashWhileBothGoBack: files come while the databases are on their way, of which people are told how far they are. If
+// the daemon dies then, all is taken back: the primary has the database that it had. What comes of either ends the other.
+func TestACrashWhileBothGoBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		then func(w *world, open func())
+		says string
+	}{
+		"the daemon dies":         {func(w *world, open func()) { w.crash(); open(); w.start() }, "interrupted"},
+		"the files cannot come":   {func(w *world, _ func()) { w.trees.lost = errors.New("no room"); close(w.trees.hold) }, "bring greetings: no room"},
+		"the database cannot":     {func(w *world, open func()) { w.engine.Fail("copy", errors.New("broken")); open() }, "copy calls: broken"},
+		"the copy is not as said": {func(w *world, open func()) { w.engine.Fail("verify", errors.New("broken")); open() }, "verify calls: broken"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, withFiles(replicated(primary("pbx", pbx))))
+				w.fills(1)
+				w.start()
+				w.orders(status.FromLive)
+				w.worked()
+				w.engine.Put("standby", "pbx_calls", 7)
+				w.trees.hold, w.trees.begun = make(chan struct{}), make(chan trees.Order, 1)
+				open := w.engine.Shut("copy")
+				r, err := w.s.Replicate(context.Background(), "pbx", status.ToLive, by("back"))
+				w.must(err)
+				<-w.trees.begun
+				w.pass(time.Second)
+				if p, err := w.s.Operation(context.Background(), r.ID); err != nil || p.Progress == nil || p.Progress.Step != "copy calls" {
+					t.Errorf("the progress: %+v, %v", p.Progress, err)
+				}
+				test.then(w, open)
+				r = w.endOf(r.ID)
+				if r.State != plan.Undone || !strings.Contains(r.Error, test.says) || len(w.trees.brought) > 0 {
+					t.Errorf("%s %s, brought %v", r.State, r.Error, w.trees.brought)
+				}
+				if all := w.engine.All(); all["pbx/calls"] != 1 || all["pbx/calls__new"] != 0 {
+					t.Errorf("at the primary: %v", all)
+				}
+				if got := w.fileEvents(); !slices.Contains(got, "files.half_back") {
+					t.Errorf("the history has %v", got)
+				}
 			})
 		})
 	}

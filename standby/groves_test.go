@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"failoverd/replicate/files"
 	"failoverd/replicate/trees"
@@ -147,9 +148,12 @@ func (g *groves) Bring(ctx context.Context, o trees.Order, watch func(trees.Prog
 	if begun != nil {
 		begun <- o
 	}
-	if hold != nil {
+	for waiting := hold != nil; waiting; {
 		select {
 		case <-hold:
+			waiting = false
+		case <-time.After(time.Second): // it tells how far it is again and again
+			watch(trees.Progress{Phase: "transfer", Sent: 1 << 20, Missing: 3})
 		case <-ctx.Done():
 			return trees.Brought{}, context.Cause(ctx)
 		}

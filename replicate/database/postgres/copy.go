@@ -23,12 +23,8 @@ func (e Engine) Copy(ctx context.Context, p database.Pair, w database.Watch) (da
 	}
 	meter := database.NewMeter(w)
 	defer meter.Stop()
-	source, err := hold(ctx, p.Source, p.Source.Catalog)
-	if err != nil {
-		return database.Snapshot{}, cause(ctx, err)
-	}
-	defer source.release()
-	c := &copying{Engine: e, pair: p, source: source, meter: meter}
+	c := &copying{Engine: e, pair: p, meter: meter}
+	defer c.close()
 	s, err := c.all(ctx)
 	if err != nil {
 		return database.Snapshot{}, cause(ctx, err)
@@ -39,39 +35,46 @@ func (e Engine) Copy(ctx context.Context, p database.Pair, w database.Watch) (da
 // copying is one copy at work.
 type copying struct {
 	Engine
-	pair     database.Pair
-	source   *instant
-	meter    *database.Meter
-	mold     mold
-	terms    terms
-	programs programs
-	tables   []table
-	large    int // large objects
+	pair      database.Pair
+	source    *instant
+	server    *pgx.Conn   // to the target
+	readers   []*pgx.Conn // see the instant, the first is the one that holds it
+	writers   []*pgx.Conn // fill the staging, as many
+	installed []programs
+	programs  programs
+	meter     *database.Meter
+	mold      mold
+	terms     terms
+	tables    []table
+	objects   map[string]int
 }
 
-func (c *copying) all(ctx context.Context) (database.Snapshot, error) {
-	s := database.Snapshot{At: c.source.at, Identity: c.source.identity, Position: c.source.position}
+// close ends what is still open.
+func (c *copying) close() {
+	if c.source != nil {
+		c.source.release()
+	}
+	hangUp(c.server)
+	for _, conn := range slices.Concat(c.readers, c.writers) {
+		hangUp(conn)
+	}
+}
+
+func (c *copying) all(ctx context.Context) (s database.Snapshot, err error) {
 	c.meter.Begin("schema", 0)
-	var err error
+	if err := c.open(ctx); err != nil {
+		return s, err
+	}
+	s = database.Snapshot{At: c.source.at, Identity: c.source.identity, Position: c.source.position}
 	if c.tables, err = c.source.tables(ctx); err != nil {
 		return s, err
 	}
 	if err := c.source.lock(ctx, c.source.conn, c.tables); err != nil {
 		return s, err
 	}
-	readers, err := c.readers(ctx)
-	defer func() {
-		for _, conn := range readers {
-			hangUp(conn)
-		}
-	}()
-	if err != nil {
+	if err := c.join(ctx); err != nil {
 		return s, err
 	}
-	if s.Objects, err = objects(ctx, c.source.conn); err != nil {
-		return s, at(c.pair.Source, "read "+c.pair.Source.Catalog, err)
-	}
-	c.large = s.Objects["large object"]
 	schema, err := spool()
 	if err != nil {
 		return s, err
@@ -80,17 +83,24 @@ func (c *copying) all(ctx context.Context) (database.Snapshot, error) {
 	if err := c.stage(ctx, schema); err != nil {
 		return s, err
 	}
-	if err := c.section(ctx, "pre-data", schema, 1); err != nil {
+	s.Objects = c.objects
+	if err := together(ctx,
+		func(ctx context.Context) error { return c.section(ctx, "pre-data", schema, 1) },
+		c.write,
+	); err != nil {
 		return s, err
 	}
-	if s.Tables, err = c.data(ctx, readers); err != nil {
+	if s.Tables, err = c.data(ctx); err != nil {
 		return s, err
 	}
 	for _, t := range s.Tables {
 		s.Rows += t.Rows
 	}
 	c.meter.Begin("indexes", 0)
-	if err := c.section(ctx, "post-data", schema, c.workers()); err != nil {
+	if err := together(ctx,
+		func(ctx context.Context) error { return c.section(ctx, "post-data", schema, len(c.writers)) },
+		c.sequences,
+	); err != nil {
 		return s, err
 	}
 	if err := c.finish(ctx); err != nil {
@@ -103,16 +113,65 @@ func (c *copying) all(ctx context.Context) (database.Snapshot, error) {
 	return s, nil
 }
 
-// stage makes the empty staging, and reads the schema meanwhile.
-func (c *copying) stage(ctx context.Context, schema *os.File) error {
-	server, err := dialServer(ctx, c.pair.Target)
-	if err != nil {
+// together does things beside each other, which have to be done all.
+func together(ctx context.Context, things ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, do := range things {
+		group.Go(func() error { return do(ctx) })
+	}
+	return group.Wait()
+}
+
+// open reaches both ends, and looks for the programs meanwhile. To begin a session is what costs a server most of all when
+// a catalog is small, so each is begun while something else is done, and kept.
+func (c *copying) open(ctx context.Context) error {
+	return together(ctx,
+		func(ctx context.Context) (err error) {
+			c.source, err = hold(ctx, c.pair.Source, c.pair.Source.Catalog)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			c.server, err = dialServer(ctx, c.pair.Target)
+			return err
+		},
+		func(ctx context.Context) error {
+			c.installed = c.Engine.installed(ctx)
+			return nil
+		},
+	)
+}
+
+// stage makes the empty staging. Meanwhile it reads the schema, and counts what there is.
+func (c *copying) stage(ctx context.Context, schema *os.File) (err error) {
+	if c.programs, err = choose(c.installed, major(c.source.conn), major(c.server)); err != nil {
 		return err
 	}
-	defer hangUp(server)
-	if c.programs, err = c.Engine.programs(ctx, major(c.source.conn), major(server)); err != nil {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.programs.dump(ctx, c.pair.Source, c.source.id, schema) })
+	group.Go(func() error {
+		if err := c.plan(ctx); err != nil {
+			return err
+		}
+		group.Go(func() (err error) {
+			if c.objects, err = objects(ctx, c.source.conn); err != nil {
+				return at(c.pair.Source, "read "+c.pair.Source.Catalog, err)
+			}
+			return nil
+		})
+		if err := dropStaging(ctx, c.server, c.pair.Target, c.pair.Names.Staging); err != nil {
+			return err
+		}
+		return c.mold.make(ctx, c.server, c.pair.Target, c.pair.Names.Staging, c.pair.Run, c.terms)
+	})
+	if err := group.Wait(); err != nil {
 		return err
 	}
+	hangUp(c.server)
+	return nil
+}
+
+// plan finds what the staging is to be besides what it holds, and what of owners and grants it can keep.
+func (c *copying) plan(ctx context.Context) (err error) {
 	if c.mold, err = readMold(ctx, c.source.conn); err != nil {
 		return at(c.pair.Source, "read "+c.pair.Source.Catalog, err)
 	}
@@ -120,20 +179,12 @@ func (c *copying) stage(ctx context.Context, schema *os.File) error {
 	if err != nil {
 		return at(c.pair.Source, "read "+c.pair.Source.Catalog, err)
 	}
-	we, err := readAccount(ctx, server)
+	we, err := readAccount(ctx, c.server)
 	if err != nil {
 		return at(c.pair.Target, "prepare", err)
 	}
 	c.terms = we.terms(spoken)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.programs.dump(ctx, c.pair.Source, c.source.id, schema) })
-	group.Go(func() error {
-		if err := dropStaging(ctx, server, c.pair.Target, c.pair.Names.Staging); err != nil {
-			return err
-		}
-		return c.mold.make(ctx, server, c.pair.Target, c.pair.Names.Staging, c.pair.Run, c.terms)
-	})
-	return group.Wait()
+	return nil
 }
 
 // section makes a section of the schema in the staging.
@@ -145,61 +196,71 @@ func (c *copying) section(ctx context.Context, name string, schema *os.File, job
 	return nil
 }
 
-// workers is how many sessions at a time are worth their start: a small catalog has been copied by one before another
-// is let in.
-func (c *copying) workers() int {
+// workers is how many sessions at a time are worth their start for some tables: a small catalog has been copied by one
+// before another is let in.
+func (e Engine) workers(tables []table) int {
 	var total int64
-	for _, t := range c.tables {
+	for _, t := range tables {
 		total += t.bytes
 	}
 	if total < small {
 		return 1
 	}
-	return c.streams()
+	return e.streams()
 }
 
 // small is how large a catalog is that one session copies in some tenths of a second.
 const small = 4 << 20
 
-// readers are the sessions that read the rows.
-func (c *copying) readers(ctx context.Context) ([]*pgx.Conn, error) {
-	var list []*pgx.Conn
-	for range c.workers() {
+// join begins the sessions that read the rows.
+func (c *copying) join(ctx context.Context) error {
+	c.readers = append(c.readers, c.source.conn)
+	for range c.workers(c.tables) - 1 {
 		conn, err := c.source.join(ctx)
 		if err != nil {
-			return list, err
+			return err
 		}
-		list = append(list, conn)
+		c.readers = append(c.readers, conn)
 		if len(c.tables) <= lockedAtOnce {
 			if err := c.source.lock(ctx, conn, c.tables); err != nil {
-				return list, err
+				return err
 			}
 		}
 	}
-	return list, nil
+	return nil
+}
+
+// write begins the sessions that fill the staging. They do not wait for the disk: the swap does, for all before it.
+func (c *copying) write(ctx context.Context) error {
+	for range c.readers {
+		to, err := dial(ctx, c.pair.Target, c.pair.Names.Staging)
+		if err != nil {
+			return err
+		}
+		c.writers = append(c.writers, to)
+		if _, err := to.Exec(ctx, `SET synchronous_commit = off`); err != nil {
+			return at(c.pair.Target, "prepare the session", err)
+		}
+	}
+	return nil
 }
 
 // data copies the rows, the largest tables first, several parts at a time.
-func (c *copying) data(ctx context.Context, readers []*pgx.Conn) ([]database.Table, error) {
+func (c *copying) data(ctx context.Context) ([]database.Table, error) {
 	parts, total := c.partsOf(c.tables, major(c.source.conn))
 	c.meter.Begin("data", total)
 	var mu sync.Mutex
 	sums := map[string]sum{}
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	for _, from := range readers[:min(len(readers), len(parts))] {
+	for k, from := range c.readers {
 		group.Go(func() error {
-			to, err := c.writer(ctx)
-			if err != nil {
-				return err
-			}
-			defer hangUp(to)
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(parts) {
 					return nil
 				}
-				carried, err := c.carry(ctx, from, to, parts[n])
+				carried, err := c.carry(ctx, from, c.writers[k], parts[n])
 				if err != nil {
 					return fmt.Errorf("copy table %s from %s to %s: %w", parts[n].name, c.pair.Source.Host, c.pair.Target.Host, err)
 				}
@@ -232,19 +293,6 @@ func (e Engine) partsOf(tables []table, major int) (parts []part, total int64) {
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.share(), a.share()) })
 	return parts, total
-}
-
-// writer is a session that fills the staging. It does not wait for the disk: the swap does, for all before it.
-func (c *copying) writer(ctx context.Context) (*pgx.Conn, error) {
-	to, err := dial(ctx, c.pair.Target, c.pair.Names.Staging)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := to.Exec(ctx, `SET synchronous_commit = off`); err != nil {
-		hangUp(to)
-		return nil, at(c.pair.Target, "prepare the session", err)
-	}
-	return to, nil
 }
 
 // carry copies a part. As it goes, it counts for as many bytes as it has on disk, at most.
@@ -282,21 +330,13 @@ const saidAtOnce = 256 << 10
 
 // finish copies what is neither a row nor a part of the schema, and lets the staging's planner know what it has.
 func (c *copying) finish(ctx context.Context) error {
-	if c.large > 0 {
+	if c.objects["large object"] > 0 {
 		c.meter.Begin("large objects", 0)
 		if err := c.programs.largeObjects(ctx, c.pair.Source, c.pair.Target, c.pair.Names.Staging, c.source.id); err != nil {
 			return err
 		}
 	}
-	to, err := c.writer(ctx)
-	if err != nil {
-		return err
-	}
-	defer hangUp(to)
-	c.meter.Begin("sequences", 0)
-	if err := c.sequences(ctx, to); err != nil {
-		return fmt.Errorf("copy the sequences: %w", err)
-	}
+	to := c.writers[0]
 	c.meter.Begin("materialized views", 0)
 	if err := c.refresh(ctx, to); err != nil {
 		return err
@@ -339,7 +379,14 @@ const sequencesQuery = `SELECT format('%I.%I', n.nspname, c.relname)
 	ORDER BY 1`
 
 // sequences sets every sequence as it is at the source now: they know no instants, and one that is ahead does no harm.
-func (c *copying) sequences(ctx context.Context, to *pgx.Conn) error {
+func (c *copying) sequences(ctx context.Context) error {
+	if err := c.setSequences(ctx, c.writers[0]); err != nil {
+		return fmt.Errorf("copy the sequences: %w", err)
+	}
+	return nil
+}
+
+func (c *copying) setSequences(ctx context.Context, to *pgx.Conn) error {
 	rows, err := c.source.conn.Query(ctx, sequencesQuery)
 	if err != nil {
 		return err

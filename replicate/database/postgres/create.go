@@ -82,30 +82,30 @@ func (m mold) make(ctx context.Context, server *pgx.Conn, end database.End, name
 	if _, err := server.Exec(ctx, m.create(name, t)); err != nil {
 		return at(end, "create "+name, err)
 	}
+	if err := m.dress(ctx, server, name, run, t); err != nil {
+		return at(end, "prepare "+name, err)
+	}
+	if m.public && m.plpgsql {
+		return nil
+	}
 	conn, err := dial(ctx, end, name)
 	if err != nil {
 		return err
 	}
 	defer hangUp(conn)
-	if err := m.dress(ctx, conn, name, run, t); err != nil {
+	if err := m.strip(ctx, conn); err != nil {
 		return at(end, "prepare "+name, err)
 	}
 	return nil
 }
 
 // dress gives a new catalog what pg_dump leaves out because it belongs to the server.
-func (m mold) dress(ctx context.Context, conn *pgx.Conn, name, run string, t terms) error {
+func (m mold) dress(ctx context.Context, server *pgx.Conn, name, run string, t terms) error {
 	marked, err := setMark(name, m.comment, mark{Run: run})
 	if err != nil {
 		return err
 	}
 	statements := []string{marked}
-	if !m.public {
-		statements = append(statements, `DROP SCHEMA public`)
-	}
-	if !m.plpgsql {
-		statements = append(statements, `DROP EXTENSION plpgsql`)
-	}
 	if t.grants && m.grants != nil {
 		statements = append(statements, "REVOKE ALL ON DATABASE "+ident(name)+" FROM PUBLIC")
 		for _, g := range m.grants {
@@ -113,7 +113,7 @@ func (m mold) dress(ctx context.Context, conn *pgx.Conn, name, run string, t ter
 		}
 	}
 	for _, statement := range statements {
-		if _, err := conn.Exec(ctx, statement); err != nil {
+		if _, err := server.Exec(ctx, statement); err != nil {
 			return err
 		}
 	}
@@ -122,7 +122,22 @@ func (m mold) dress(ctx context.Context, conn *pgx.Conn, name, run string, t ter
 		if key == seal || strings.HasPrefix(key, program+".") {
 			continue // It is ours, and about the other catalog.
 		}
-		if err := set(ctx, conn, name, key, value); err != nil {
+		if err := set(ctx, server, name, key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strip takes from a new catalog what the other one does not have.
+func (m mold) strip(ctx context.Context, conn *pgx.Conn) error {
+	if !m.public {
+		if _, err := conn.Exec(ctx, `DROP SCHEMA public`); err != nil {
+			return err
+		}
+	}
+	if !m.plpgsql {
+		if _, err := conn.Exec(ctx, `DROP EXTENSION plpgsql`); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -66,9 +65,6 @@ func config(end database.End, catalog string) (*pgx.ConnConfig, error) {
 	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelDelay}
 	}
-	c.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
-	}
 	return c, nil
 }
 
@@ -96,6 +92,11 @@ func dialPlain(ctx context.Context, end database.End, catalog string) (*pgx.Conn
 }
 
 func connect(ctx context.Context, end database.End, c *pgx.ConnConfig) (*pgx.Conn, error) {
+	var between *sieve // of the last attempt, which is the one that has succeeded
+	c.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		between = newSieve(r)
+		return pgproto3.NewFrontend(between, w)
+	}
 	conn, err := pgx.ConnectConfig(ctx, c)
 	switch {
 	case ctx.Err() != nil && err != nil:
@@ -105,6 +106,7 @@ func connect(ctx context.Context, end database.End, c *pgx.ConnConfig) (*pgx.Con
 	case err != nil:
 		return nil, &database.UnreachableError{Host: end.Host, Err: err}
 	}
+	conn.PgConn().CustomData()[sieveKey] = between
 	if major(conn) >= 14 {
 		// A statement of ours ends soon after we have died.
 		if _, err := conn.Exec(ctx, `SET client_connection_check_interval = '2s'`); err != nil {
@@ -127,8 +129,11 @@ func dialServer(ctx context.Context, end database.End) (*pgx.Conn, error) {
 	return conn, err
 }
 
-// hangUp ends a connection, which rolls back what it has not committed.
+// hangUp ends a connection, which rolls back what it has not committed. Nil is none.
 func hangUp(conn *pgx.Conn) {
+	if conn == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), cancelDelay)
 	defer cancel()
 	_ = conn.Close(ctx) // The server notices in any case.

@@ -19,28 +19,44 @@ func (e Engine) Probe(ctx context.Context, p database.Pair) (database.Report, er
 
 func (e Engine) probe(ctx context.Context, p database.Pair) (database.Report, error) {
 	var r database.Report
-	target, err := dialServer(ctx, p.Target)
-	if err != nil {
-		return r, err
-	}
+	var source, target *pgx.Conn
+	var found []programs
+	var lost error // why the source's catalog is not reached, which is no reason not to look at the target
+	err := together(ctx,
+		func(ctx context.Context) (err error) {
+			target, err = dialServer(ctx, p.Target)
+			return err
+		},
+		func(ctx context.Context) error {
+			source, lost = dial(ctx, p.Source, p.Source.Catalog)
+			return nil
+		},
+		func(ctx context.Context) error {
+			found = e.installed(ctx)
+			return nil
+		},
+	)
 	defer hangUp(target)
-	r.Target = describe(target)
-	found, err := lookUp(ctx, target, p.Target, p.Names.Live, p.Names.Staging, p.Names.Previous)
+	defer hangUp(source)
 	if err != nil {
 		return r, err
 	}
-	live, serving := found[p.Names.Live]
-	_, r.Standing.Staging = found[p.Names.Staging]
-	_, r.Standing.Previous = found[p.Names.Previous]
+	r.Target = describe(target)
+	catalogs, err := lookUp(ctx, target, p.Target, p.Names.Live, p.Names.Staging, p.Names.Previous)
+	if err != nil {
+		return r, err
+	}
+	live, serving := catalogs[p.Names.Live]
+	_, r.Standing.Staging = catalogs[p.Names.Staging]
+	_, r.Standing.Previous = catalogs[p.Names.Previous]
 	r.Standing.Live, r.Standing.Writable = serving, serving && !live.sealed
 	we, err := readAccount(ctx, target)
 	if err != nil {
 		return r, at(p.Target, "probe", err)
 	}
-	r.Problems = append(longNames(p), we.lacks(p, found)...)
+	r.Problems = append(longNames(p), we.lacks(p, catalogs)...)
 
-	source, err := dial(ctx, p.Source, p.Source.Catalog)
-	if sqlState(err) == noCatalog {
+	if sqlState(lost) == noCatalog {
 		r.Problems = append(r.Problems, database.Problem{
 			Code: "no-catalog", Blocks: true,
 			Text:   fmt.Sprintf("%s has no database %s", p.Source.Host, p.Source.Catalog),
@@ -54,12 +70,11 @@ func (e Engine) probe(ctx context.Context, p database.Pair) (database.Report, er
 		r.Source = describe(server)
 		return r, nil
 	}
-	if err != nil {
-		return r, err
+	if lost != nil {
+		return r, lost
 	}
-	defer hangUp(source)
 	r.Source = describe(source)
-	if err := e.look(ctx, p, source, target, we, &r); err != nil {
+	if err := look(ctx, p, source, target, found, we, &r); err != nil {
 		return r, at(p.Source, "probe "+p.Source.Catalog, err)
 	}
 	freed, err := measure(ctx, target, p.Names.Staging, we, &r.Target)
@@ -105,7 +120,7 @@ func describe(conn *pgx.Conn) database.Server {
 }
 
 // look reads the source's catalog and compares it with what the target can take.
-func (e Engine) look(ctx context.Context, p database.Pair, source, target *pgx.Conn, we account, r *database.Report) error {
+func look(ctx context.Context, p database.Pair, source, target *pgx.Conn, found []programs, we account, r *database.Report) error {
 	var err error
 	if r.Objects, err = objects(ctx, source); err != nil {
 		return err
@@ -123,7 +138,7 @@ func (e Engine) look(ctx context.Context, p database.Pair, source, target *pgx.C
 		})
 	}
 	var none *noProgramsError
-	if _, err := e.programs(ctx, major(source), major(target)); errors.As(err, &none) {
+	if _, err := choose(found, major(source), major(target)); errors.As(err, &none) {
 		r.Problems = append(r.Problems, database.Problem{
 			Code: "no-programs", Blocks: true, Text: none.Error(),
 			Remedy: fmt.Sprintf("apt install postgresql-client-%d, on the host of failoverd", none.major),

@@ -49,9 +49,8 @@ func wraps(path string) bool {
 	return err == nil && filepath.Base(real) == "pg_wrapper"
 }
 
-// programs finds the pg_dump that knows the source and writes what the target understands: the target's own, or the
-// oldest that is not older than the source.
-func (e Engine) programs(ctx context.Context, source, target int) (programs, error) {
+// installed are the programs that are there.
+func (e Engine) installed(ctx context.Context) []programs {
 	var found []programs
 	for _, dir := range e.places() {
 		out, err := exec.CommandContext(ctx, filepath.Join(dir, "pg_dump"), "--version").Output()
@@ -63,10 +62,11 @@ func (e Engine) programs(ctx context.Context, source, target int) (programs, err
 			found = append(found, p)
 		}
 	}
-	return choose(found, source, target)
+	return found
 }
 
-// choose chooses among the programs that are there.
+// choose chooses the pg_dump that knows the source and writes what the target understands: the target's own, or the
+// oldest that is not older than the source.
 func choose(found []programs, source, target int) (programs, error) {
 	slices.SortStableFunc(found, func(a, b programs) int { return a.major - b.major })
 	for _, fits := range []func(programs) bool{

@@ -92,15 +92,16 @@ func carry(ctx context.Context, from, to *pgx.Conn, p part, passed func(bytes in
 	var read, written int64
 	group.Go(func() error {
 		defer s.end()
-		tag, err := from.PgConn().CopyTo(ctx, writer(func(row []byte) (int, error) {
-			before := total.rows
-			if _, err := total.Write(row); err != nil {
-				return 0, err
+		var err error
+		read, err = take(ctx, from, p.reads(), func(message []byte) error {
+			row, err := total.add(message)
+			if err != nil {
+				return err
 			}
-			passed(len(row), total.rows > before)
-			return s.Write(row)
-		}), p.reads())
-		read = tag.RowsAffected()
+			passed(len(message), row)
+			_, err = s.Write(message)
+			return err
+		})
 		if err != nil && !errors.Is(err, errGone) {
 			err = fmt.Errorf("read: %w", err)
 		}
@@ -127,8 +128,3 @@ func carry(ctx context.Context, from, to *pgx.Conn, p part, passed func(bytes in
 	}
 	return total, nil
 }
-
-// writer is a function that takes what is written.
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }

@@ -13,7 +13,7 @@ import (
 	"failoverd/replicate/database"
 )
 
-// sum adds up the rows of a COPY that goes through it. The server sends a message for each row, so what is written at
+// sum adds up the rows of a COPY. The server sends a message for each row, so what is added at
 // once is one row; what comes before the first row of a binary COPY and after its last one is left out. Rows are
 // added, not chained: their order does not matter, and rows that occur twice count twice.
 type sum struct {
@@ -30,22 +30,21 @@ const (
 	binaryTrailer = "\xff\xff"
 )
 
-// Write takes one message.
-func (s *sum) Write(message []byte) (int, error) {
-	row := message
+// add takes one message, and says whether it was a row.
+func (s *sum) add(message []byte) (row bool, err error) {
 	if s.binary && !s.begun {
-		if len(row) < binaryHeader {
-			return 0, fmt.Errorf("a binary COPY begins with %d bytes", len(row))
+		if len(message) < binaryHeader {
+			return false, fmt.Errorf("a binary COPY begins with %d bytes", len(message))
 		}
-		row = row[binaryHeader:]
+		message = message[binaryHeader:]
 		s.begun = true
 	}
-	if s.binary && (len(row) == 0 || string(row) == binaryTrailer) {
-		return len(message), nil
+	if s.binary && (len(message) == 0 || string(message) == binaryTrailer) {
+		return false, nil
 	}
 	s.rows++
-	s.hash += xxhash.Sum64(row)
-	return len(message), nil
+	s.hash += xxhash.Sum64(message)
+	return true, nil
 }
 
 // text is a sum as snapshots have it.
@@ -63,13 +62,15 @@ func (e Engine) sums(ctx context.Context, i *instant, tables []table) ([]databas
 	var mu sync.Mutex
 	sums := map[string]sum{}
 	var next atomic.Int64
-	for range min(e.streams(), len(parts)) {
-		group.Go(func() error {
-			conn, err := i.join(ctx)
-			if err != nil {
-				return err
+	for n := range min(e.workers(tables), len(parts)) {
+		group.Go(func() (err error) {
+			conn := i.conn
+			if n > 0 {
+				if conn, err = i.join(ctx); err != nil {
+					return err
+				}
+				defer hangUp(conn)
 			}
-			defer hangUp(conn)
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(parts) {
@@ -94,12 +95,15 @@ func (e Engine) sums(ctx context.Context, i *instant, tables []table) ([]databas
 // sumOf reads every row of a part.
 func sumOf(ctx context.Context, conn *pgx.Conn, p part) (*sum, error) {
 	s := &sum{binary: p.binary}
-	tag, err := conn.PgConn().CopyTo(ctx, s, p.reads())
+	said, err := take(ctx, conn, p.reads(), func(message []byte) error {
+		_, err := s.add(message)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if tag.RowsAffected() != s.rows {
-		return nil, fmt.Errorf("the server sent %d rows and says %d", s.rows, tag.RowsAffected())
+	if said != s.rows {
+		return nil, fmt.Errorf("the server sent %d rows and says %d", s.rows, said)
 	}
 	return s, nil
 }

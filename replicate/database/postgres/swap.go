@@ -13,11 +13,12 @@ import (
 
 // Swap renames the catalogs in one transaction.
 func (Engine) Swap(ctx context.Context, p database.Pair, note func(what string) error) error {
-	server, err := dialServer(ctx, p.Target)
+	server, usher, err := dialTwo(ctx, p.Target)
 	if err != nil {
 		return err
 	}
 	defer hangUp(server)
+	defer hangUp(usher)
 	found, err := lookUp(ctx, server, p.Target, p.Names.Live, p.Names.Staging, p.Names.Previous)
 	if err != nil {
 		return err
@@ -40,11 +41,11 @@ func (Engine) Swap(ctx context.Context, p database.Pair, note func(what string) 
 	if err := note("rename " + p.Names.Staging + " to " + p.Names.Live); err != nil {
 		return err
 	}
-	return cause(ctx, exchange(ctx, server, p, live, serving, staging))
+	return cause(ctx, exchange(ctx, server, usher, p, live, serving, staging))
 }
 
 // exchange puts the staging in service.
-func exchange(ctx context.Context, server *pgx.Conn, p database.Pair, live standing, serving bool, staging standing) error {
+func exchange(ctx context.Context, server, usher *pgx.Conn, p database.Pair, live standing, serving bool, staging standing) error {
 	m := mark{Run: p.Run, First: !serving}
 	mark, err := setMark(p.Names.Live, staging.people, m)
 	if err != nil {
@@ -69,16 +70,37 @@ func exchange(ctx context.Context, server *pgx.Conn, p database.Pair, live stand
 	if live.sealed {
 		statements = append(statements, sealing(p.Names.Live, true))
 	}
-	return renames(ctx, server, p.Target, append(cleared, p.Names.Staging), statements)
+	return renames(ctx, server, usher, p.Target, append(cleared, p.Names.Staging), statements)
+}
+
+// dialTwo connects to a server twice: for a session that renames, and one that sends away who is in the way.
+func dialTwo(ctx context.Context, end database.End) (server, usher *pgx.Conn, err error) {
+	err = together(ctx,
+		func(ctx context.Context) (err error) {
+			server, err = dialServer(ctx, end)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			usher, err = dialServer(ctx, end)
+			return err
+		},
+	)
+	if err == nil {
+		return server, usher, nil
+	}
+	hangUp(server)
+	hangUp(usher)
+	return nil, nil, err
 }
 
 // Rollback renames the catalogs back in one transaction, and drops what was in service.
 func (Engine) Rollback(ctx context.Context, p database.Pair, note func(what string) error) error {
-	server, err := dialServer(ctx, p.Target)
+	server, usher, err := dialTwo(ctx, p.Target)
 	if err != nil {
 		return err
 	}
 	defer hangUp(server)
+	defer hangUp(usher)
 	found, err := lookUp(ctx, server, p.Target, p.Names.Live, p.Names.Staging, p.Names.Previous)
 	if err != nil {
 		return err
@@ -95,12 +117,12 @@ func (Engine) Rollback(ctx context.Context, p database.Pair, note func(what stri
 	case staged, serving && live.mark.Undone == p.Run:
 		return nil
 	case serving && kept:
-		return takeBack(ctx, server, p, live, previous, note)
+		return takeBack(ctx, server, usher, p, live, previous, note)
 	case kept:
 		if err := note("rename " + p.Names.Previous + " to " + p.Names.Live); err != nil {
 			return err
 		}
-		return renames(ctx, server, p.Target, []string{p.Names.Previous}, []string{rename(p.Names.Previous, p.Names.Live)})
+		return renames(ctx, server, usher, p.Target, []string{p.Names.Previous}, []string{rename(p.Names.Previous, p.Names.Live)})
 	case serving && live.mark.First && live.mark.Run == p.Run:
 		return noteAndDrop(ctx, server, p.Target, p.Names.Live, note)
 	}
@@ -108,7 +130,7 @@ func (Engine) Rollback(ctx context.Context, p database.Pair, note func(what stri
 }
 
 // takeBack puts the previous copy in service again.
-func takeBack(ctx context.Context, server *pgx.Conn, p database.Pair, live, previous standing, note func(string) error) error {
+func takeBack(ctx context.Context, server, usher *pgx.Conn, p database.Pair, live, previous standing, note func(string) error) error {
 	if err := note("rename " + p.Names.Previous + " to " + p.Names.Live); err != nil {
 		return err
 	}
@@ -124,7 +146,7 @@ func takeBack(ctx context.Context, server *pgx.Conn, p database.Pair, live, prev
 	if live.sealed == previous.sealed {
 		statements = statements[:3]
 	}
-	if err := renames(ctx, server, p.Target, []string{p.Names.Live, p.Names.Previous}, statements); err != nil {
+	if err := renames(ctx, server, usher, p.Target, []string{p.Names.Live, p.Names.Previous}, statements); err != nil {
 		return cause(ctx, err)
 	}
 	return noteAndDrop(ctx, server, p.Target, p.Names.Staging, note)
@@ -137,12 +159,7 @@ func rename(from, to string) string {
 // renames executes statements that rename catalogs in one transaction, while another session sends away who is in
 // them. The server lets nobody in from the moment on that a name is changed; who comes then waits for the end of the
 // transaction. So it is never half done, and an end of failoverd or of the server in the middle leaves it undone.
-func renames(ctx context.Context, server *pgx.Conn, end database.End, catalogs, statements []string) error {
-	usher, err := dialServer(ctx, end)
-	if err != nil {
-		return err
-	}
-	defer hangUp(usher)
+func renames(ctx context.Context, server, usher *pgx.Conn, end database.End, catalogs, statements []string) error {
 	if err := empty(ctx, usher, catalogs); err != nil {
 		return at(end, "end the sessions in "+fmt.Sprint(catalogs), err)
 	}
@@ -161,7 +178,7 @@ func renames(ctx context.Context, server *pgx.Conn, end database.End, catalogs, 
 			}
 		}
 	}()
-	err = pgx.BeginFunc(ctx, server, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, server, func(tx pgx.Tx) error {
 		for _, statement := range append([]string{`SET LOCAL synchronous_commit = on`}, statements...) {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return fmt.Errorf("%s: %w", statement, err)
