@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"time"
 
 	"failoverd/journal"
@@ -111,7 +110,6 @@ type Server struct {
 	access  *access
 	tail    *tail
 	streams *streams
-	writers turnstile
 	once    *once
 	spec    []byte // the OpenAPI document
 	mux     *http.ServeMux
@@ -139,7 +137,6 @@ func New(c Config) (*Server, error) {
 		access:  newAccess(c.History, c.Log, limits),
 		tail:    newTail(c.History),
 		streams: newStreams(limits.Streams, limits.StreamsPerClient), once: newOnce(),
-		writers: newTurnstile(max(runtime.GOMAXPROCS(0)-1, 1)), // One processor is left to whoever decides.
 		mux:     http.NewServeMux(),
 		closing: make(chan struct{}),
 	}

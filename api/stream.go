@@ -183,14 +183,9 @@ func (s *Server) pump(ctx context.Context, out *sender, last int64, keep func(jo
 			}
 		}
 		if len(burst) > 0 {
-			leave, ok := s.writers.enter(ctx)
-			if !ok {
-				return
-			}
 			out.write(burst)
-			out.flush()
-			leave()
 		}
+		out.flush()
 		if len(events) > 0 {
 			if len(events) < tailPage { // It has caught up.
 				gathering.Reset(gather)
