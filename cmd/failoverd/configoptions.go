@@ -35,13 +35,9 @@ shows where that is, never the secret.`,
 		Example: `  failoverd config options
   failoverd config options alerts.email.tls`,
 		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: p.optionKeys("", ""),
+		ValidArgsFunction: p.optionKeys("", false),
 		RunE: p.runner(func(ctx context.Context, args []string) error {
-			client, err := p.connect()
-			if err != nil {
-				return err
-			}
-			now, err := client.Options(ctx)
+			_, now, err := p.options(ctx)
 			if err != nil {
 				return err
 			}
@@ -60,6 +56,16 @@ shows where that is, never the secret.`,
 			return nil
 		}),
 	}
+}
+
+// options are the options as they are now, and whom to ask for a change.
+func (p *program) options(ctx context.Context) (*api.Client, status.Options, error) {
+	client, err := p.connect()
+	if err != nil {
+		return nil, status.Options{}, err
+	}
+	now, err := client.Options(ctx)
+	return client, now, err
 }
 
 // writeOptions prints options as a table, or each with what it means.
@@ -117,20 +123,16 @@ func optionNamed(now status.Options, key string) (status.Option, error) {
 	return now.Options[i], nil
 }
 
-// optionKeys completes keys of options, each with something behind it.
-func (p *program) optionKeys(behind, only string) cobra.CompletionFunc {
+// optionKeys completes keys of options, each with something behind it; of those that the file of options has, if own.
+func (p *program) optionKeys(behind string, own bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		client, err := p.connect()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		now, err := client.Options(cmd.Context())
+		_, now, err := p.options(cmd.Context())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var list []cobra.Completion
 		for _, o := range now.Options {
-			if only == "" || o.Own {
+			if !own || o.Own {
 				list = append(list, o.Key+behind)
 			}
 		}
@@ -156,7 +158,7 @@ is only set on the standby itself, by root.`,
   failoverd config set standby.capacity=2 --reason "a second interface"
   failoverd config set alerts.email.username=failover alerts.email.password=file:/etc/failoverd/smtp.password --yes`,
 		Args:              names("KEY=VALUE…", 1, 60),
-		ValidArgsFunction: p.optionKeys("=", ""),
+		ValidArgsFunction: p.optionKeys("=", false),
 		RunE: p.runner(func(ctx context.Context, args []string) error {
 			return p.changeOptions(ctx, c, testMail, func(now status.Options) ([]status.OptionChange, error) {
 				var list []status.OptionChange
@@ -207,7 +209,7 @@ else the default.
 ` + optionsAsWritten,
 		Example:           `  failoverd config reset alerts.email.host alerts.email.port`,
 		Args:              names("KEY…", 1, 60),
-		ValidArgsFunction: p.optionKeys("", "own"),
+		ValidArgsFunction: p.optionKeys("", true),
 		RunE: p.runner(func(ctx context.Context, args []string) error {
 			return p.changeOptions(ctx, c, false, func(now status.Options) ([]status.OptionChange, error) {
 				var list []status.OptionChange
@@ -231,11 +233,7 @@ else the default.
 
 // changeOptions checks a change of options, asks, and has it made.
 func (p *program) changeOptions(ctx context.Context, c *change, testMail bool, changes func(status.Options) ([]status.OptionChange, error)) error {
-	client, err := p.connect()
-	if err != nil {
-		return err
-	}
-	now, err := client.Options(ctx)
+	client, now, err := p.options(ctx)
 	if err != nil {
 		return err
 	}
@@ -243,51 +241,23 @@ func (p *program) changeOptions(ctx context.Context, c *change, testMail bool, c
 	if err != nil {
 		return err
 	}
-	give := func(dryRun bool) (status.OptionsConfigured, error) {
-		return client.ChangeOptions(ctx, now.Revision, api.OptionChanges{Changes: list, Reason: c.reason}, dryRun, dryRun && testMail)
+	return configure(ctx, p, c, checkedChange[status.OptionsConfigured]{
+		give: func(dryRun bool) (status.OptionsConfigured, error) {
+			return client.ChangeOptions(ctx, now.Revision, api.OptionChanges{Changes: list, Reason: c.reason}, dryRun, dryRun && testMail)
+		},
+		write: p.writeOptionsConfigured, refused: refusedOptions, question: "Change the options?", done: "Done.",
+		check: testMail, // which is sent by what is checked, before it is in force
+	})
+}
+
+// refusedOptions says why a change of options is not made.
+func refusedOptions(checked status.OptionsConfigured) error {
+	switch {
+	case !checked.Valid:
+		return &failure{code: status.InvalidConfig, detail: "the options are refused: " + count(len(checked.Problems), "problem", "problems")}
+	case slices.ContainsFunc(checked.Mails, func(m status.TestMail) bool { return !m.OK }):
+		return &failure{code: codeFailed, detail: "not every test mail was accepted; nothing was changed"}
 	}
-	if !c.yes || testMail {
-		checked, err := give(true)
-		if err != nil {
-			return err
-		}
-		if c.dryRun && p.global.json {
-			if err := p.document(checked); err != nil {
-				return err
-			}
-		} else {
-			to := p.err
-			if c.dryRun {
-				to = p.out
-			}
-			p.writeOptionsConfigured(to, checked)
-		}
-		refused := !checked.Valid || slices.ContainsFunc(checked.Mails, func(m status.TestMail) bool { return !m.OK })
-		switch {
-		case refused && c.dryRun:
-			return answer(exitFailed)
-		case !checked.Valid:
-			return &failure{code: status.InvalidConfig, detail: "the options are refused: " + count(len(checked.Problems), "problem", "problems")}
-		case refused:
-			return &failure{code: codeFailed, detail: "not every test mail was accepted; nothing was changed"}
-		case c.dryRun:
-			return nil
-		}
-		if !c.yes {
-			if err := p.confirmChange(ctx, c, "Change the options?"); err != nil {
-				return err
-			}
-		}
-	}
-	done, err := give(false)
-	if err != nil {
-		return err
-	}
-	if p.global.json {
-		return p.document(done)
-	}
-	p.writeOptionsConfigured(p.out, done)
-	line(p.out, "Done.")
 	return nil
 }
 

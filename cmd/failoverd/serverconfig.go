@@ -74,7 +74,7 @@ probes, both ends of its databases. --dry-run does that and no more.`,
 			give := func(dryRun bool) (status.Configured, error) {
 				return client.AddServer(ctx, api.NewServer{Name: c.server, Text: text, Reason: c.reason}, dryRun)
 			}
-			return p.configure(ctx, c, fmt.Sprintf("Add %s? It is watched from then on.", c.server), give)
+			return configure(ctx, p, c, p.aboutServer(c, fmt.Sprintf("Add %s? It is watched from then on.", c.server), give))
 		}),
 	}
 	c.flags(cmd)
@@ -141,7 +141,7 @@ text, is changed on the standby itself, with an editor and failoverd reload.`,
 			give := func(dryRun bool) (status.Configured, error) {
 				return client.ChangeServer(ctx, c.server, now.Revision, api.ServerText{Text: text, Reason: c.reason}, dryRun)
 			}
-			err = p.configure(ctx, c, fmt.Sprintf("Change %s?", c.server), give)
+			err = configure(ctx, p, c, p.aboutServer(c, fmt.Sprintf("Change %s?", c.server), give))
 			if err != nil && len(args) == 1 {
 				return errors.Join(err, p.keepText(c.server, text))
 			}
@@ -187,53 +187,24 @@ On a terminal the server's name must be typed. Without a terminal, --yes is need
 			give := func(dryRun bool) (status.Configured, error) {
 				return client.RemoveServer(ctx, c.server, now.Revision, c.reason, dryRun)
 			}
-			return p.configure(ctx, c, "", give)
+			return configure(ctx, p, c, p.aboutServer(c, "", give))
 		}),
 	}
 	c.flags(cmd)
 	return cmd
 }
 
-// configure checks a change, asks, and has it made. Without a question the server's name must be typed.
-func (p *program) configure(ctx context.Context, c *change, question string, give func(dryRun bool) (status.Configured, error)) error {
-	if !c.yes {
-		checked, err := give(true)
-		if err != nil {
-			return err
-		}
-		if c.dryRun && p.global.json {
-			if err := p.document(checked); err != nil {
-				return err
+// aboutServer is the change of one server's configuration. Without a question the server's name must be typed.
+func (p *program) aboutServer(c *change, question string, give func(dryRun bool) (status.Configured, error)) checkedChange[status.Configured] {
+	return checkedChange[status.Configured]{
+		give: give, write: p.writeConfigured, question: question, done: "Done; it is in force.  To see it: failoverd status",
+		refused: func(checked status.Configured) error {
+			if checked.Valid {
+				return nil
 			}
-		} else {
-			to := p.err
-			if c.dryRun {
-				to = p.out
-			}
-			p.writeConfigured(to, checked)
-		}
-		switch {
-		case !checked.Valid && c.dryRun:
-			return answer(exitFailed)
-		case !checked.Valid:
 			return &failure{code: status.InvalidConfig, detail: fmt.Sprintf("the configuration of %s is refused: %s", c.server, count(len(checked.Problems), "problem", "problems"))}
-		case c.dryRun:
-			return nil
-		}
-		if err := p.confirmChange(ctx, c, question); err != nil {
-			return err
-		}
+		},
 	}
-	done, err := give(false)
-	if err != nil {
-		return err
-	}
-	if p.global.json {
-		return p.document(done)
-	}
-	p.writeConfigured(p.out, done)
-	line(p.out, "Done; it is in force.  To see it: failoverd status")
-	return nil
 }
 
 // writeConfigured says what a change comes to.
