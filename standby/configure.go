@@ -166,8 +166,8 @@ func (s *Standby) mayBecome(next *config.Config, c status.ServerChange, o status
 	out.Changed = nonNil(changed)
 	own := "servers[" + c.Server + "]"
 	for _, key := range changed {
-		if slices.Contains(s.reload.needsRestart, key) {
-			continue // It was read, and waits.
+		if s.waits(key) {
+			continue
 		}
 		if key != own && !strings.HasPrefix(key, own+".") && !strings.HasPrefix(key, own+" ") {
 			return &status.Refusal{Code: status.WrongState, Detail: "other files of the configuration have changed and were not read yet: " + key, Try: "failoverd reload"}

@@ -157,13 +157,13 @@ func (s *Standby) optionsSeen(ctx context.Context, c status.OptionsChange) ([]by
 	return text, nil
 }
 
-// unread are the keys of a configuration that was read from the disk which differ from those in force, and would not if it
-// were read now.
+// unread are the keys of a configuration that was read from the disk which differ from those in force, and do not wait for a
+// restart.
 func (s *Standby) unread(onDisk *config.Config) []string {
 	changed, _ := s.config.Diff(onDisk)
 	var out []string
 	for _, key := range changed {
-		if !config.NeedsRestart(key) {
+		if !s.waits(key) {
 			out = append(out, key)
 		}
 	}

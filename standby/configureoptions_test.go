@@ -77,8 +77,10 @@ func (w *world) to(values ...string) status.OptionsChange {
 	return c
 }
 
-// mailed are options by which people are mailed.
-var mailed = []string{"alerts.email.host", "192.168.11.25", "alerts.email.from", "a@example.com", "alerts.email.to", "b@example.com c@example.com"} //nolint:gochecknoglobals // constant
+// mailed are options, and with them those by which people are mailed.
+func mailed(others ...string) []string {
+	return append(others, "alerts.email.host", "192.168.11.25", "alerts.email.from", "a@example.com", "alerts.email.to", "b@example.com c@example.com")
+}
 
 // Options are set and reset, each time written down with who wanted it; a dry run changes nothing, what needs a restart is said
 // and keeps no server from being changed.
@@ -122,6 +124,9 @@ func TestConfigureOptions(t *testing.T) {
 		if got, err := w.s.Configure(t.Context(), change, remote("")); err != nil || !got.Saved {
 			t.Errorf("a server meanwhile: %+v, %v", got, err)
 		}
+		if got, err := w.s.ConfigureOptions(t.Context(), w.to("standby.capacity", "4", "standby.name", "other"), remote("")); err != nil || !got.Saved || cmp.Diff([]string{"standby.name"}, got.NeedsRestart) != "" {
+			t.Errorf("options meanwhile: %+v, %v", got, err)
+		}
 	})
 }
 
@@ -144,9 +149,14 @@ func TestConfigureOptionsIsAllOrNothing(t *testing.T) {
 			c.Priority = 3
 			w.with(c)
 		}, status.WrongState},
+		"another file has changed, which waits for a restart when it is read": {[]string{"standby.capacity", "3"}, func(w *world) {
+			next := *w.conf
+			next.Standby.Interface = "eth1"
+			w.set(func() { w.next = &next })
+		}, status.WrongState},
 		"another file is wrong":         {[]string{"standby.capacity", "3"}, func(w *world) { w.set(func() { w.fail["load"] = config.Errors{{Line: 1, Problem: "no"}} }) }, status.WrongState},
-		"a file of authorities":         {append([]string{"alerts.email.ca_file", "/etc/shadow"}, mailed...), func(*world) {}, status.HostOnly},
-		"a password":                    {append([]string{"alerts.email.username", "u", "alerts.email.password", "env:X"}, mailed...), func(*world) {}, status.HostOnly},
+		"a file of authorities":         {mailed("alerts.email.ca_file", "/etc/shadow"), func(*world) {}, status.HostOnly},
+		"a password":                    {mailed("alerts.email.username", "u", "alerts.email.password", "env:X"), func(*world) {}, status.HostOnly},
 		"the disk is full":              {[]string{"standby.capacity", "3"}, func(w *world) { w.options.fail = errors.New("disk full") }, "error: disk full"},
 		"the journal cannot be written": {[]string{"standby.capacity", "3"}, func(w *world) { w.memory.breaks(errors.New("disk full")) }, status.JournalUnwritable},
 	} {
@@ -178,7 +188,7 @@ func TestOptionsAreTried(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, primary("pbx", pbx)).start()
 		w.pass(5 * time.Second)
-		change := w.to(mailed...)
+		change := w.to(mailed()...)
 		change.DryRun, change.TestMail = true, true
 		w.set(func() { w.fail["mail c@example.com"] = errors.New("550 no such user") })
 		got, err := w.s.ConfigureOptions(t.Context(), change, remote("new mail server"))
@@ -189,7 +199,7 @@ func TestOptionsAreTried(t *testing.T) {
 		if w.options.text != nil || w.happened("alert.test") != 1 {
 			t.Errorf("file %q, in the history %d times", w.options.text, w.happened("alert.test"))
 		}
-		secret := w.to(append([]string{"alerts.email.username", "u", "alerts.email.password", "env:X"}, mailed...)...)
+		secret := w.to(mailed("alerts.email.username", "u", "alerts.email.password", "env:X")...)
 		secret.DryRun, secret.TestMail = true, true
 		if got, err := w.s.ConfigureOptions(t.Context(), secret, remote("")); err != nil || got.Valid || len(got.Mails) != 0 || len(got.Problems) != 1 || !strings.Contains(got.Problems[0].Problem, "alerts.email.password") {
 			t.Errorf("from elsewhere: %+v, %v", got, err)

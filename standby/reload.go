@@ -96,6 +96,9 @@ func (s *Standby) mayReplace(next *config.Config) error {
 	return nil
 }
 
+// waits tells whether another value of a key was read, and waits for a restart.
+func (s *Standby) waits(key string) bool { return slices.Contains(s.reload.needsRestart, key) }
+
 // replace puts the new configuration in force, or has everything put back if
 // that cannot be written down.
 func (t *turn) replace(next *config.Config) {

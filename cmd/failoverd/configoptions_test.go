@@ -53,6 +53,7 @@ func TestChangesOfOptionsSent(t *testing.T) {
 	}
 }
 
+// Nothing but what was looked at is sent where a change is refused, or only tried.
 func TestChangesOfOptionsRefused(t *testing.T) {
 	bounced := quietDay()
 	bounced.setting.Mails = []status.TestMail{{Recipient: "a@example.com", Error: "550 no such user"}}
@@ -67,6 +68,7 @@ func TestChangesOfOptionsRefused(t *testing.T) {
 		{"config set standby.name --yes", quietDay(), exitUsage, 0, "write KEY=VALUE"},
 		{"config reset standby.name --yes", quietDay(), exitUsage, 0, "not set in /etc/failoverd/options.d/options.yaml"},
 		{"config set standby.name=x", quietDay(), exitUsage, 1, "confirmation"},
+		{"config set standby.name=x --dry-run", quietDay(), exitDone, 1, "Changes"},
 		{"config set standby.name=x --dry-run", badNight(), exitFailed, 1, `alerts.email.to[0]: "x" is no mail address; write it alone`},
 		{"config set standby.name=x --yes", badNight(), exitFailed, 1, "options.yaml:2: no"},
 		{"config set standby.name=x --yes --test-mail", bounced, exitFailed, 1, "not every test mail was accepted; nothing was changed"},
