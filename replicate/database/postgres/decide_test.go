@@ -80,6 +80,35 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestFreezes holds which tables are filled by a transaction that has them for itself.
+func TestFreezes(t *testing.T) {
+	large := table{name: "t", columns: []string{"a"}, bytes: worthFreezing, binary: true}
+	small, lent := large, large
+	small.bytes--
+	lent.lent = true
+	for name, tt := range map[string]struct {
+		part part
+		want bool
+	}{
+		"a large table":     {part{table: large, whole: true}, true},
+		"a small one":       {part{table: small, whole: true}, false},
+		"an extension's":    {part{table: lent, whole: true}, false},
+		"some of its pages": {part{table: large, to: 5}, false},
+	} {
+		if got := tt.part.freezes(); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	whole := part{table: large, whole: true}
+	if got, want := whole.writes(true), "COPY t (a) FROM STDIN (FORMAT binary, FREEZE)"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	whole.binary = false
+	if got, want := whole.writes(true)+"; "+whole.writes(false), "COPY t (a) FROM STDIN (FREEZE); COPY t (a) FROM STDIN"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // TestSumOfRows holds that the order of rows and how they are cut into parts make no difference, and their contents
 // and number do.
 func TestSumOfRows(t *testing.T) {

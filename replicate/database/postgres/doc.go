@@ -17,7 +17,9 @@
 //
 // The schema is pg_dump's, which must be on failoverd's host and not older than the source; the rows go by COPY from
 // one server to the other, several tables at a time, in failoverd's own streams; all of it at one exported snapshot.
-// Indexes, constraints and triggers are made when the rows are there, so nothing fires. Sequences are set as they are
+// A large table is filled by one transaction, whose rows are marked as committed for good (COPY, FREEZE): nothing that
+// reads them later writes every page once more. Indexes, constraints and triggers are made when the rows are there, so
+// nothing fires. Sequences are set as they are
 // when the rows have been copied, materialized views are filled anew, large objects come by pg_dump, and the planner
 // gets its statistics. The catalog's encoding, collation, comment, settings and rights are those of the source.
 //

@@ -13,13 +13,13 @@ import (
 // Engine copies the catalogs of PostgreSQL. The zero value finds pg_dump and pg_restore itself.
 type Engine struct {
 	Programs string // the directory of pg_dump and pg_restore; those that fit both servers are looked for if empty
-	Streams  int    // tables that travel at a time; 2 if 0
-	Pages    int64  // pages of a large table that travel at a time; 256 MiB of 8 KiB each if 0
+	Streams  int    // tables that travel at a time, and parts of tables that are summed up; 2 if 0
+	Pages    int64  // pages of a large table that are summed up at a time; 256 MiB of 8 KiB each if 0
 }
 
 var _ database.Engine = Engine{}
 
-// streams is how many tables travel at a time.
+// streams is how many tables, or parts of them, are read at a time.
 func (e Engine) streams() int {
 	if e.Streams > 0 {
 		return e.Streams

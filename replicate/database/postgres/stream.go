@@ -113,9 +113,8 @@ func carry(ctx context.Context, from, to *pgx.Conn, p part, passed func(bytes in
 	})
 	group.Go(func() error {
 		defer close(s.gone)
-		tag, err := to.PgConn().CopyFrom(ctx, s, p.writes())
-		written = tag.RowsAffected()
-		if err != nil {
+		var err error
+		if written, err = fill(ctx, to, p, s); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
 		return nil
@@ -127,4 +126,37 @@ func carry(ctx context.Context, from, to *pgx.Conn, p part, passed func(bytes in
 		return nil, fmt.Errorf("%d rows were read, %d counted, %d written", read, total.rows, written)
 	}
 	return total, nil
+}
+
+// fill writes a part into its table, and returns how many rows the server has taken. A table that is large enough to be worth it
+// gets its rows frozen: they are marked as committed from the beginning, so that what reads them next (their indexes, the
+// verification, the stand-in, a vacuum) does not write every page once more. The server allows it to the transaction that has
+// emptied the table (PostgreSQL, COPY, FREEZE).
+func fill(ctx context.Context, to *pgx.Conn, p part, rows io.Reader) (int64, error) {
+	frozen := p.freezes()
+	if frozen {
+		var err error
+		if frozen, err = truncate(ctx, to, p.name); err != nil {
+			return 0, err
+		}
+	}
+	tag, err := to.PgConn().CopyFrom(ctx, rows, p.writes(frozen))
+	if err == nil && frozen {
+		_, err = to.Exec(ctx, `COMMIT`)
+	}
+	return tag.RowsAffected(), err
+}
+
+// truncate begins a transaction that has a table for itself, which is empty anyway. An owner may have taken from itself the right to
+// empty its table: then there is none.
+func truncate(ctx context.Context, to *pgx.Conn, table string) (bool, error) {
+	if _, err := to.Exec(ctx, `BEGIN`); err != nil {
+		return false, err
+	}
+	_, err := to.Exec(ctx, `TRUNCATE ONLY `+table)
+	if sqlState(err) == noRight {
+		_, err = to.Exec(ctx, `ROLLBACK`)
+		return false, err
+	}
+	return err == nil, err
 }

@@ -57,7 +57,11 @@ func (s sum) and(other *sum) sum {
 
 // sums reads every row of some tables and sums them up, several parts at a time.
 func (e Engine) sums(ctx context.Context, i *instant, tables []table) ([]database.Table, error) {
-	parts, _ := e.partsOf(tables, major(i.conn))
+	var parts []part
+	for _, t := range tables {
+		parts = append(parts, t.parts(e.pages(), major(i.conn))...)
+	}
+	largestFirst(parts)
 	group, ctx := errgroup.WithContext(ctx)
 	var mu sync.Mutex
 	sums := map[string]sum{}

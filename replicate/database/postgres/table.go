@@ -14,6 +14,7 @@ type table struct {
 	columns []string
 	binary  bool   // every type reads what it has written in binary form, at another server as well
 	filter  string // which rows belong to the catalog, and not to the extension that made the table
+	lent    bool   // an extension has made it, perhaps with rows
 	pages   int64
 	bytes   int64 // on disk, with what is kept beside the table
 }
@@ -39,7 +40,7 @@ SELECT format('%I.%I', n.nspname, c.relname),
 	NOT EXISTS (SELECT FROM pg_attribute
 		WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 			AND atttypid NOT IN (SELECT oid FROM plain)),
-	coalesce(x.filter, ''),
+	coalesce(x.filter, ''), x.oid IS NOT NULL,
 	pg_relation_size(c.oid) / current_setting('block_size')::int,
 	pg_table_size(c.oid)
 FROM pg_class c
@@ -57,7 +58,7 @@ func (i *instant) tables(ctx context.Context) ([]table, error) {
 		return nil, at(i.end, "list the tables", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t table, err error) {
-		err = row.Scan(&t.name, &t.columns, &t.binary, &t.filter, &t.pages, &t.bytes)
+		err = row.Scan(&t.name, &t.columns, &t.binary, &t.filter, &t.lent, &t.pages, &t.bytes)
 		return t, err
 	})
 	if err != nil {
@@ -102,7 +103,7 @@ func (p part) share() int64 {
 func (p part) reads() string {
 	columns := strings.Join(p.columns, ", ")
 	if p.whole && p.filter == "" {
-		return "COPY " + p.name + list(columns) + " TO STDOUT" + p.format()
+		return "COPY " + p.name + list(columns) + " TO STDOUT" + p.format(false)
 	}
 	where := p.filter
 	if !p.whole {
@@ -111,25 +112,36 @@ func (p part) reads() string {
 			where += fmt.Sprintf(" AND ctid < '(%d,0)'", p.to)
 		}
 	}
-	return "COPY (SELECT " + columns + " FROM ONLY " + p.name + " " + where + ") TO STDOUT" + p.format()
+	return "COPY (SELECT " + columns + " FROM ONLY " + p.name + " " + where + ") TO STDOUT" + p.format(false)
 }
+
+// freezes tells whether the rows are to arrive frozen, by a transaction that empties the table first. A table of an extension may
+// have rows by then.
+func (p part) freezes() bool { return p.whole && !p.lent && p.bytes >= worthFreezing }
+
+// worthFreezing is how large a table is for which a transaction of its own, and a new file, are soon saved again.
+const worthFreezing = 1 << 20
 
 // writes is the statement that takes what reads gives.
-func (p part) writes() string {
-	return "COPY " + p.name + list(strings.Join(p.columns, ", ")) + " FROM STDIN" + p.format()
+func (p part) writes(frozen bool) string {
+	return "COPY " + p.name + list(strings.Join(p.columns, ", ")) + " FROM STDIN" + p.format(frozen)
 }
 
-// list is a list of columns. A table without any cannot be given one.
-func list(columns string) string {
-	if columns == "" {
+// list is a list of columns or of options. Neither may be empty.
+func list(words string) string {
+	if words == "" {
 		return ""
 	}
-	return " (" + columns + ")"
+	return " (" + words + ")"
 }
 
-func (p part) format() string {
+func (p part) format(frozen bool) string {
+	var options []string
 	if p.binary {
-		return " (FORMAT binary)"
+		options = append(options, "FORMAT binary")
 	}
-	return ""
+	if frozen {
+		options = append(options, "FREEZE")
+	}
+	return list(strings.Join(options, ", "))
 }
