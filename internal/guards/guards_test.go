@@ -226,7 +226,7 @@ func red(t *testing.T, overlay, program string, s Scenario) {
 
 // reason is the last of what a test says before it ends, which is what it ends by: what stands before that may be its course.
 func reason(said string) string {
-	const few = 3
+	const few = 8
 	lines := regexp.MustCompile(`(?m)^\s+\w+\.go:\d+: .*$|^panic: .*$`).FindAllString(said, -1)
 	if len(lines) == 0 {
 		return " see the scenario's own words"
