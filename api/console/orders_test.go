@@ -282,7 +282,7 @@ func TestNothingHappensTwice(t *testing.T) {
 	c.standby.block = make(chan struct{})
 	hold := c.standby.block
 	c.standby.mu.Unlock()
-	c.do(chromedp.Evaluate(`window.fetch = ((real) => (url, o) => o?.method === "POST" ? real(url, o).then(() => { throw new TypeError("cut"); }) : real(url, o))(window.fetch)`, nil))
+	c.do(chromedp.Evaluate(`window.sent = 0; window.fetch = ((real) => (url, o) => o?.method === "POST" ? (window.sent++, real(url, o).then(() => { throw new TypeError("cut"); })) : real(url, o))(window.fetch)`, nil))
 	c.orders()
 	close(hold)
 	c.see("It is not known whether the order has arrived")
@@ -290,6 +290,9 @@ func TestNothingHappensTwice(t *testing.T) {
 	c.keys(kb.Escape)
 	c.closed()
 	c.carriedOut("replicate-from-live pbx", "failover crm", "suspend web")
+	if n := ask[int](c, `window.sent`); n != 1 { // The standby would refuse it: its state has changed.
+		t.Errorf("the order was sent %d times", n)
+	}
 }
 
 // To live: both hosts, the direction, what is newer there and lost; a check that nothing overrides; the test alert.

@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,6 +86,17 @@ func (c *company) waitTree(what string, wanted func(status.Tree) bool) status.Tr
 func (m mount) there(name, content string) bool {
 	b, err := os.ReadFile(filepath.Join(m.dst, name))
 	return err == nil && string(b) == content
+}
+
+// arriving reports whether a part of a large file has come since then, and lies on the stage.
+func (m mount) arriving(t *testing.T, since time.Time) bool {
+	t.Helper()
+	parts, err := filepath.Glob(filepath.Join(m.dst, ".failoverd/stage/part-*"))
+	ok(t, err)
+	return slices.ContainsFunc(parts, func(name string) bool {
+		info, err := os.Stat(name)
+		return err == nil && !strings.HasSuffix(name, ".note") && info.ModTime().After(since) && info.Sys().(*syscall.Stat_t).Blocks > 0
+	})
 }
 
 // A file appears, changes and goes; a suspended server's files rest, and come at once when it is resumed.
@@ -181,18 +194,31 @@ func TestKilledInAFirstCopy(t *testing.T) {
 	for i := range 2000 {
 		m.write(t, fmt.Sprintf("Extn/%d/%d.wav", i%50, i), strings.Repeat(fmt.Sprint(i), 500))
 	}
-	c.start()
+	placed := func() int {
+		names, err := filepath.Glob(filepath.Join(m.dst, "big-*.vox"))
+		ok(t, err)
+		return len(names)
+	}
+	caught := 0
 	for range 3 {
-		before := c.waitTree("copying", func(v status.Tree) bool { return v.Received > 0 })
+		launched := time.Now()
+		c.launch()
+		c.eventually("a large file to be on its way", func() bool { return m.arriving(t, launched) || placed() == 4 })
 		ok(t, c.daemon.Kill())
-		t.Logf("killed with %d files of 2004 in the copy", before.Files)
+		if m.arriving(t, launched) {
+			caught++
+		}
+		t.Logf("killed with %d large files of 4 in the copy", placed())
 		for i := range 4 {
 			if b, err := os.ReadFile(filepath.Join(m.dst, fmt.Sprintf("big-%d.vox", i))); err == nil && !bytes.Equal(b, big) {
-				t.Errorf("big-%d.vox is there with %d of %d bytes", i, len(b), len(big))
+				t.Errorf("big-%d.vox is there with %d bytes of %d, and they are not the file's", i, len(b), len(big))
 			}
 		}
-		c.launch()
 	}
+	if caught == 0 {
+		t.Error("the daemon was never killed in the middle of a large file")
+	}
+	c.start()
 	c.same(m)
 	if left, err := os.ReadDir(filepath.Join(m.dst, ".failoverd/stage")); err != nil || len(left) > 0 {
 		t.Errorf("on the stage: %v, %v", left, err)

@@ -34,6 +34,11 @@ type Scenario struct {
 
 func (s Scenario) String() string { return s.Package + " " + s.Test }
 
+// has reports whether another scenario is this one, or a part of it.
+func (s Scenario) has(part Scenario) bool {
+	return part.Package == s.Package && (part.Test == s.Test || strings.HasPrefix(part.Test, s.Test+"/"))
+}
+
 // All returns the guards of all lists.
 func All() ([]Guard, error) {
 	files, err := fs.Glob(lists, "list/*.txt")
@@ -55,11 +60,11 @@ func All() ([]Guard, error) {
 	return all, nil
 }
 
-// Of returns the guards without which a scenario goes red, in the order of what they see to.
+// Of returns the guards without which a scenario, or a part of it, goes red, in the order of what they see to.
 func Of(all []Guard, s Scenario) []Guard {
 	var found []Guard
 	for _, g := range all {
-		if slices.Contains(g.Red, s) {
+		if slices.ContainsFunc(g.Red, s.has) {
 			found = append(found, g)
 		}
 	}

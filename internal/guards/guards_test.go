@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -72,6 +73,22 @@ red: c TestC
 		if _, err := parse("bad", text); err == nil || err.Error() != want {
 			t.Errorf("parse(%q) = %v, want %s", text, err, want)
 		}
+	}
+}
+
+// TestOf finds the guards of a scenario, those of its parts among them.
+func TestOf(t *testing.T) {
+	all := []Guard{
+		{What: "Of its part.", Red: []Scenario{{"a", "TestA/part"}}},
+		{What: "Its own.", Red: []Scenario{{"b", "TestB"}, {"a", "TestA"}}},
+		{What: "Of others.", Red: []Scenario{{"b", "TestA"}, {"a", "TestAB"}, {"a", "TestB/TestA"}}},
+	}
+	var got []string
+	for _, g := range Of(all, Scenario{"a", "TestA"}) {
+		got = append(got, g.What)
+	}
+	if diff := cmp.Diff([]string{"Its own.", "Of its part."}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -174,21 +191,24 @@ func build(t *testing.T, overlay, pkg string) string {
 	return program
 }
 
-// red runs a scenario without a guard up to where it fails, and fails when it does not. A scenario that hangs or ends the whole
-// process is red.
+// red runs a scenario without a guard up to where it fails, and fails when it does not. A scenario that ends the whole process
+// is red. One that is not over in time proves nothing: a busy machine does that with every guard in its place.
 func red(t *testing.T, overlay, program string, s Scenario) {
 	t.Helper()
+	const limit = 5 * time.Minute
 	// The scenario's own: also when the test panics, its processes and namespaces go with the time that it has.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(s.Test), "/", "$/^") + "$"
-	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.failfast", "-test.count=1", "-test.timeout=5m", "-test.run="+pattern)
+	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.failfast", "-test.count=1", "-test.timeout="+limit.String(), "-test.run="+pattern)
 	cmd.Dir, cmd.Env = filepath.Join(root, s.Package), environment(overlay)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch said := out.String(); {
+	case strings.Contains(said, "panic: test timed out"):
+		t.Errorf("%s: is neither green nor red without it within %s:\n%s", s, limit, said)
 	case err == nil && !strings.Contains(said, "--- PASS: "+s.Test):
 		t.Errorf("%s did not run:\n%s", s, said)
 	case err == nil:
@@ -200,15 +220,16 @@ func red(t *testing.T, overlay, program string, s Scenario) {
 	case !strings.Contains(said, "--- FAIL: "+s.Test) && !strings.Contains(said, "panic: "):
 		t.Errorf("%s: %v, and why is not said:\n%s", s, err, said)
 	default:
-		t.Logf("red: %s: %s", s, reason(said))
+		t.Logf("red: %s:%s", s, reason(said))
 	}
 }
 
-// reason is the first line in which a test says what is wrong.
+// reason is the last of what a test says before it ends, which is what it ends by: what stands before that may be its course.
 func reason(said string) string {
-	at := regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: (.*)$|^(panic: .*)$`)
-	if m := at.FindStringSubmatch(said); m != nil {
-		return m[1] + m[2]
+	const few = 8
+	lines := regexp.MustCompile(`(?m)^\s+\w+\.go:\d+: .*$|^panic: .*$`).FindAllString(said, -1)
+	if len(lines) == 0 {
+		return " see the scenario's own words"
 	}
-	return "see the scenario's own words"
+	return "\n" + strings.Join(lines[max(0, len(lines)-few):], "\n")
 }
