@@ -49,14 +49,14 @@ type bench struct {
 func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	m := bench{options: o, log: stderr}
 	var all []results
+	defer func() { table(ctx, o, all, stdout) }() // Also what there was when it was broken off.
 	for _, servers := range o.servers {
 		of, err := m.all(ctx, servers)
+		all = append(all, of...)
 		if err != nil {
 			return fmt.Errorf("%d servers: %w", servers, err)
 		}
-		all = append(all, of...)
 	}
-	table(ctx, o, all, stdout)
 	return nil
 }
 
@@ -76,7 +76,7 @@ func (m *bench) all(ctx context.Context, servers int) (_ []results, err error) {
 	defer m.browser.close()
 	ours, err := m.failoverd(ctx, d, servers)
 	if err != nil {
-		return nil, err
+		return []results{ours}, err
 	}
 	if _, err := exec.LookPath(m.options.monit); err != nil {
 		fmt.Fprintln(m.log, "monit is left out:", err)
@@ -84,7 +84,7 @@ func (m *bench) all(ctx context.Context, servers int) (_ []results, err error) {
 	}
 	beside, err := newMonit(m.options.monit, d, servers)
 	if err != nil {
-		return nil, err
+		return []results{ours}, err
 	}
 	defer func() { err = errors.Join(err, beside.close()) }()
 	theirs, err := m.monit(ctx, beside, servers)
@@ -300,7 +300,7 @@ func (m *bench) open(ctx context.Context, p *process, all []sight, what painted)
 			s.opened, err = m.warm(ctx, p.url, what)
 		}
 		if err := errors.Join(err, end()); err != nil {
-			return nil, err
+			return seen, err
 		}
 		fmt.Fprintf(m.log, "%d KiB resident, %.2f cores\n", s.memory[len(s.memory)-1].rss, s.processor)
 		s.what = o.what

@@ -29,6 +29,7 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // table prints everything in Markdown.
 func table(ctx context.Context, o options, all []results, out io.Writer) {
+	ctx = context.WithoutCancel(ctx)
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	fmt.Fprintf(out, "%s; %d cores, Linux %s, %s; %s; %s\n", version(ctx, o.binary, "version"), runtime.NumCPU(),
 		strings.TrimSpace(string(kernel)), runtime.Version(), version(ctx, "chromium", "--version"), version(ctx, o.monit, "-V"))
