@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=tools/go.mod
 FUZZTIME ?= 1m
 
-.PHONY: all build install packages test-packages demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-loop bench-db bench-files soak soak-files soak-rest test-edges guards chaos clean
+.PHONY: all build install packages test-packages demo deps test test-versions race lint fuzz bench-takeover bench-ping bench-loop bench-console bench-db bench-files soak soak-files soak-rest test-edges guards chaos clean
 
 all: build
 
@@ -62,6 +62,9 @@ bench-ping: build ## beside fping and an exporter
 
 bench-loop: build ## how late the decisions of a busy standby are: 200 servers, a thousand events a second
 	go run ./bench/loop
+
+bench-console: build ## from a start to a console that can be used, and what a hundred open ones cost, beside monit
+	go run ./bench/console
 
 bench-db: ## complete copies beside the tools that people use: 1 GiB, five runs each
 	go run ./bench/database

@@ -2,6 +2,8 @@ package docs_test
 
 import (
 	"encoding/json"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,6 +82,39 @@ func TestDashboard(t *testing.T) {
 			if a.X < b.X+b.W && b.X < a.X+a.W && a.Y < b.Y+b.H && b.Y < a.Y+a.H {
 				t.Errorf("panels %q and %q lie on each other", p.Title, o.Title)
 			}
+		}
+	}
+}
+
+// TestDashboardForGrafana has the dashboard read by Grafana's own types, strictly, and broken ones refused by them.
+func TestDashboardForGrafana(t *testing.T) {
+	tool := filepath.Join(t.TempDir(), "dashboard")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", "../tools", "-o", tool, "./dashboard").CombinedOutput(); err != nil {
+		t.Fatalf("build tools/dashboard: %v:\n%s", err, out)
+	}
+	ours := read(t, "docs/grafana-dashboard.json")
+	for _, c := range []struct {
+		name, old, broken string // nothing: as it is
+	}{
+		{name: "as it is"},
+		{"a key of a dashboard", `"editable": true`, `"editible": true`},
+		{"a key of a panel", `"gridPos": {`, `"gridPosition": {`},
+		{"a key of a question", `"expr": `, `"expression": `},
+		{"a key of a panel's options", `"textMode": `, `"textmode": `},
+		{"a key that has to be there", `"orientation": "auto"`, `"orientated": "auto"`},
+		{"a kind of panel", `"type": "timeseries"`, `"type": "timeserie"`},
+		{"a type", `"schemaVersion": 39`, `"schemaVersion": "39"`},
+		{"a panel wider than the screen", `"w": 12`, `"w": 25`},
+	} {
+		text := strings.Replace(ours, c.old, c.broken, 1)
+		if c.old != "" && text == ours {
+			t.Fatalf("%s: there is no %s", c.name, c.old)
+		}
+		check := exec.CommandContext(t.Context(), tool)
+		check.Stdin = strings.NewReader(text)
+		out, err := check.CombinedOutput()
+		if (err == nil) != (c.old == "") {
+			t.Errorf("%s: %v: %s", c.name, err, out)
 		}
 	}
 }
