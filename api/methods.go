@@ -134,9 +134,9 @@ func (c *Client) Operation(ctx context.Context, id string) (plan.Record, error) 
 	return get[plan.Record](ctx, c, Base+"/operations/"+url.PathEscape(id), nil)
 }
 
-// Operations lists operations, the newest first. An empty server means all.
-func (c *Client) Operations(ctx context.Context, server string, q Page) (OperationList, error) {
-	return get[OperationList](ctx, c, Base+"/operations", q.values("server", server))
+// Operations lists operations, the newest first. An empty server means all, an empty kind as well.
+func (c *Client) Operations(ctx context.Context, server, kind string, q Page) (OperationList, error) {
+	return get[OperationList](ctx, c, Base+"/operations", q.values("server", server, "kind", kind))
 }
 
 // Cancel asks an operation to stop and to undo what it did.

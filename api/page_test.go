@@ -48,6 +48,7 @@ func TestPagesOfLists(t *testing.T) {
 		{"/operations?", all, "operations", "id", []string{"op-7", "op-6", "op-5", "op-4", "op-3", "op-2", "op-1", "op-0"}},
 		{"/operations?", limited, "operations", "id", []string{"op-8", "op-6", "op-4", "op-2", "op-0"}},
 		{"/operations?server=CRM&", all, "operations", "id", []string{"op-9", "op-7", "op-5", "op-3", "op-1"}},
+		{"/operations?kind=takeover&", all, "operations", "id", []string{"op-10", "op-9", "op-6", "op-5", "op-2", "op-1"}},
 		{"/servers/PBX/replications?", all, "operations", "id", []string{"op-8", "op-4", "op-0"}},
 		{"/servers/CRM/replications?", all, "operations", "id", []string{"op-11", "op-7", "op-3"}},
 		{"/incidents?server=PBX&", all, "incidents", "id", []string{"inc-12", "inc-10", "inc-8", "inc-6", anIncident().ID, "inc-4", "inc-2", "inc-0"}},

@@ -173,11 +173,11 @@ func TestOperation(t *testing.T) {
 	if res.StatusCode != http.StatusOK || !strings.Contains(string(answer), "add 10.0.0.1/32") {
 		t.Errorf("dry run: %s: %s", res.Status, answer)
 	}
-	list, err := c.Operations(t.Context(), "CRM", Page{Limit: 5})
+	list, err := c.Operations(t.Context(), "CRM", "", Page{Limit: 5})
 	if err != nil || len(list.Operations) != 1 || list.Operations[0].By.Name != "operator x" {
 		t.Errorf("operations: %+v, %v", list, err)
 	}
-	if list, err := c.Operations(t.Context(), "PBX", Page{}); err != nil || len(list.Operations) != 0 {
+	if list, err := c.Operations(t.Context(), "PBX", "", Page{}); err != nil || len(list.Operations) != 0 {
 		t.Errorf("operations of another server: %+v, %v", list, err)
 	}
 	r, err := c.Cancel(t.Context(), "op_CRM", "changed my mind")

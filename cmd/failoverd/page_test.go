@@ -39,7 +39,10 @@ func TestEarlierPages(t *testing.T) {
 			t.Errorf("%s --json: next is %v", what, answer["next"])
 		}
 	}
-	for _, args := range []string{"operations --limit 0", "incidents --limit 1001", "events --before -1", "events -f --before 7"} {
+	if got := invoke(t, d, "operations", "--kind", "release"); got.exit != exitDone || got.stdout != "No operations yet.\n" {
+		t.Errorf("operations of another kind: exit %d, %q", got.exit, got.stdout)
+	}
+	for _, args := range []string{"operations --limit 0", "operations --kind dril", "incidents --limit 1001", "events --before -1", "events -f --before 7"} {
 		if got := invoke(t, d, strings.Fields(args)...); got.exit != exitUsage {
 			t.Errorf("%s: exit %d", args, got.exit)
 		}

@@ -142,8 +142,12 @@ func (d *fakeDaemon) handler() http.Handler {
 	})
 	get("/servers/{name}/explain", func(*http.Request) any { return d.explanation })
 	get("/operations", func(r *http.Request) any {
+		chosen := slices.DeleteFunc(slices.Clone(d.records), func(o plan.Record) bool {
+			kind := r.URL.Query().Get("kind")
+			return kind != "" && o.Kind != kind
+		})
 		list := api.OperationList{Operations: []plan.Record{}}
-		list.Operations, list.Next = pageOf(r, d.records, func(o plan.Record) string { return o.ID })
+		list.Operations, list.Next = pageOf(r, chosen, func(o plan.Record) string { return o.ID })
 		return list
 	})
 	get("/operations/{id}", func(*http.Request) any { return d.record() })

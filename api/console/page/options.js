@@ -7,12 +7,12 @@ import { Ask, mayNot } from "./actions.js";
 import { Table } from "./table.js";
 import { useRecord } from "./details.js";
 import { SetOptions } from "./setoptions.js";
-import { toServer, toEvents } from "./place.js";
+import { Deliveries } from "./history.js";
+import { toServer, toEvents, toHistory } from "./place.js";
 import { when, since } from "./words.js";
 
 const good = (word) => ({ word, shape: "check", tone: "good" });
 const warn = (word) => ({ word, shape: "triangle", tone: "warn" });
-const bad = (word) => ({ word, shape: "cross", tone: "bad" });
 const quiet = (word) => ({ word, shape: "circle", tone: "quiet" });
 
 export function OptionsPage() {
@@ -24,16 +24,12 @@ export function OptionsPage() {
 
 function Alerts() {
   const { mail } = state.snapshot.standby;
-  const list = useRecord(() => get(query("/mails", { limit: 30 })), "mails", true);
-  const look = { sent: good, pending: quiet, failed: bad, dropped: warn };
+  const list = useRecord(() => get(query("/mails", { limit: 10 })), "mails", true);
   return html`<h3>Alerts</h3>
     <p><${Mark} as=${!mail.configured ? warn("no way out is configured: nobody is told of anything") : mail.ok ? good("they arrive") : warn(mail.error || `${mail.pending} wait`)} />
       ${mail.last_sent_at && html` <small>last sent ${when(mail.last_sent_at)}</small>`}</p>
     <p><${Ask} order=${{ action: "test-alert" }} why=${mayNot() || (mail.configured ? "" : "no way out is configured")} id="test-alert">Send a test alert<//></p>
-    ${list && (list.mails.length === 0 ? html`<p>Nothing has been sent yet.</p>` : html`<p><small>Delivery log, the newest first</small></p><${Table} label="Delivery log" heads=${["To", "About", "State", "Answer", "Made", "Tries"]} rows=${list.mails.map((m) => ({ key: m.id, cells: [
-      m.recipient, html`${m.server ? html`<a href=${toServer(m.server)}>${m.server}</a> ` : ""}${m.kind}`, html`<${Mark} as=${look[m.state](m.state)} />`,
-      m.answer || (m.next_try_at ? `next try ${when(m.next_try_at)}` : ""), when(m.created_at), String(m.attempts),
-    ] }))} />`)}`;
+    ${list && (list.mails.length === 0 ? html`<p>Nothing has been sent yet.</p>` : html`<p><small>Delivery log, the newest first.</small> <a href=${toHistory("mails")}>The whole delivery log</a></p><${Deliveries} list=${list.mails} />`)}`;
 }
 
 function Configuration() {
