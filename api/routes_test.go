@@ -474,13 +474,13 @@ func wantEqual(got, want string) error {
 func TestSetAside(t *testing.T) {
 	w := startWorld(t, Limits{})
 	c := w.client()
-	v, err := c.SetAside(t.Context(), "PBX", "vm")
-	if err != nil || len(v.Files) != 1 || v.Files[0].Path != "a.wav" || v.More {
+	v, err := c.SetAside(t.Context(), "PBX", "vm", AsidePage{})
+	if err != nil || len(v.Files) != 3 || v.Files[0].Path != "a.wav" || v.Next != nil {
 		t.Errorf("%+v, %v", v, err)
 	}
 	w.standby.set(func(f *fakeStandby) { f.err = &status.Refusal{Code: status.AgentSilent, Detail: "it does not answer"} })
 	var p *Problem
-	if _, err := c.SetAside(t.Context(), "PBX", "vm"); !errors.As(err, &p) || p.Status != 409 || p.Code != status.AgentSilent {
+	if _, err := c.SetAside(t.Context(), "PBX", "vm", AsidePage{}); !errors.As(err, &p) || p.Status != 409 || p.Code != status.AgentSilent {
 		t.Errorf("of a silent agent: %v", err)
 	}
 }

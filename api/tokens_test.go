@@ -33,7 +33,8 @@ func TestTokenLife(t *testing.T) {
 	if res, _ := w.call("GET", "/api/v1/status", made.Secret, ""); res.StatusCode != 200 {
 		t.Fatalf("its first use: %s", res.Status)
 	}
-	list, err := c.Tokens(ctx)
+	page, err := c.Tokens(ctx, Page{})
+	list := page.Tokens
 	if err != nil || len(list) != 1 || list[0].LastUsed == nil || list[0].LastFrom != "127.0.0.1" || time.Since(*list[0].LastUsed) > time.Minute {
 		t.Errorf("after its first use: %+v, %v", list, err)
 	}
@@ -179,7 +180,7 @@ func TestTokenThatIsNotOnRecord(t *testing.T) {
 	if problemCode(err) != Internal {
 		t.Errorf("created: %v", err)
 	}
-	all, err := w.journal.Tokens(t.Context())
+	all, err := w.journal.Tokens(t.Context(), journal.TokenQuery{})
 	if err != nil || len(all) != 1 || all[0].Revoked.IsZero() {
 		t.Errorf("tokens: %+v, %v; want one that is revoked", all, err)
 	}

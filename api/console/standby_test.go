@@ -24,7 +24,7 @@ type standby struct {
 	now      status.Snapshot
 	records  []plan.Record
 	over     []status.Incident // the oldest first
-	orders   []string // what was carried out: "suspend pbx"
+	orders   []string          // what was carried out: "suspend pbx"
 	previews map[string]status.Preview
 	files    map[string]string // of servers.d, by server
 	main     string            // the main file of its configuration; "": it has none

@@ -117,9 +117,12 @@ func TestFilesComeBack(t *testing.T) {
 			t.Errorf("%s is not as it is on the standby", name)
 		}
 	}
-	list, more, err := f.client.SetAside(t.Context(), f.place())
+	list, more, err := f.client.SetAside(t.Context(), f.place(), files.RescuePlace{})
 	if err != nil || more || len(list) != 1 || list[0].Path != "own.txt" || !strings.Contains(list[0].Reason, "has not confirmed") || list[0].Size != 9 {
 		t.Fatalf("set aside: %+v, %v, %v", list, more, err)
+	}
+	if rest, more, err := f.client.SetAside(t.Context(), f.place(), files.RescuePlace{Set: list[0].Set, Path: "own.txt"}); err != nil || more || len(rest) != 0 {
+		t.Errorf("after it: %+v, %v, %v", rest, more, err)
 	}
 	for _, bad := range [][2]string{{list[0].Set, "../own.txt"}, {"..", "own.txt"}, {list[0].Set, "nothing"}} {
 		if err := f.client.Restore(t.Context(), f.place(), bad[0], bad[1]); refusal(err) != BadRequest {
@@ -190,7 +193,7 @@ func TestOnlyWritableTreesAreWritten(t *testing.T) {
 		other := Place{f.at, directory}
 		_, bring := f.client.Bring(t.Context(), other, Rules{}, 1)
 		_, look := f.client.Look(t.Context(), other, 1)
-		_, _, aside := f.client.SetAside(t.Context(), other)
+		_, _, aside := f.client.SetAside(t.Context(), other, files.RescuePlace{})
 		for _, err := range []error{bring, look, aside, f.client.Restore(t.Context(), other, "", "x")} {
 			if refusal(err) != NotGranted {
 				t.Errorf("%s: %v", directory, err)

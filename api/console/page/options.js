@@ -8,6 +8,7 @@ import { Table } from "./table.js";
 import { useRecord } from "./details.js";
 import { SetOptions } from "./setoptions.js";
 import { Deliveries } from "./history.js";
+import { usePages, slowly, Earlier } from "./pages.js";
 import { toServer, toEvents, toHistory } from "./place.js";
 import { when, since } from "./words.js";
 
@@ -57,15 +58,16 @@ function Agents() {
 
 function Access() {
   const admin = state.session.role === "admin";
-  const list = useRecord(() => (admin ? get("/tokens") : Promise.resolve(null)), "tokens", true);
+  const list = usePages({ key: admin ? "tokens" : "", part: "tokens", id: (t) => t.id, moment: slowly(), ask: (page) => (admin ? get(query("/tokens", page)) : Promise.resolve({ tokens: [], next: null })) });
   const look = { valid: good, expired: quiet, revoked: quiet };
   return html`<h3>Who may do what</h3>
     <p>You are <b>${state.session.name}</b> (${state.session.role})${state.session.expires_at ? `, signed in until ${when(state.session.expires_at)}` : ""}. <a href=${toEvents({ kind: "audit.*" })}>What was done to the access</a></p>
-    ${list && html`<${Table} label="Tokens" heads=${["Name", "Role", "State", "Last used", "Expires", ""]} rows=${list.tokens.map((t) => ({ key: t.id, cells: [
+    ${list.records?.length > 0 && html`<${Table} label="Tokens" heads=${["Name", "Role", "State", "Last used", "Expires", ""]} rows=${list.records.map((t) => ({ key: t.id, cells: [
       html`${t.name}<small>${t.prefix}…</small>`, html`${t.role}${t.servers.length ? html`<small>${t.servers.join(", ")}</small>` : ""}`, html`<${Mark} as=${look[t.state](t.state)} />`,
       t.last_used_at ? html`${when(t.last_used_at)}<small>${t.last_from}</small>` : "never", t.expires_at ? when(t.expires_at) : "never",
       t.state === "valid" ? html`<${Ask} plain order=${{ action: "revoke-token", token: t }} why=${mayNot("admin")} id=${`revoke-${t.id}`}>Revoke ${t.name}<//>` : "",
     ] }))} />`}
+    <${Earlier} list=${list} what="tokens" />
     <p><${Ask} order=${{ action: "create-token" }} why=${mayNot("admin")} id="create-token">Make a token<//></p>`;
 }
 
