@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -223,5 +224,30 @@ func TestOnlyWritableTreesAreWritten(t *testing.T) {
 	f.until("a", "watched again", func(err error) bool { return err == nil })
 	if got := one.epochs; got != (epochs{Written: 1}) {
 		t.Errorf("remembered: %+v", got)
+	}
+}
+
+// earlierAgent tells what was set aside as agents of earlier versions do: from its beginning, whatever it was asked for.
+type earlierAgent struct{}
+
+func (earlierAgent) Begin(context.Context, Request) (func(context.Context, io.ReadWriteCloser) error, error) {
+	return func(_ context.Context, stream io.ReadWriteCloser) error {
+		first := Aside{Path: []byte("own.txt"), Rescued: files.Rescued{Set: "2026-09-21T22-10-00.000000001Z"}}
+		return errors.Join(writeFrame(stream, first), writeFrame(stream, Aside{More: true, End: true}), stream.Close())
+	}, nil
+}
+
+// TestAsideOfAnEarlierAgent: an agent that does not know of places in the list is not taken for one that has more to tell, again and
+// again the same.
+func TestAsideOfAnEarlierAgent(t *testing.T) {
+	b := newBed(t, func(c *ServerConfig) { c.Services = map[string]Service{serviceAside: earlierAgent{}} })
+	b.pair(b.client)
+	list, more, err := b.client.SetAside(t.Context(), Place{Agent: b.at, Directory: "/srv/a"}, files.RescuePlace{})
+	if err != nil || !more || len(list) != 1 {
+		t.Fatalf("from the beginning: %+v, %v, %v", list, more, err)
+	}
+	after := files.RescuePlace{Set: list[0].Set, Path: list[0].Path}
+	if _, _, err := b.client.SetAside(t.Context(), Place{Agent: b.at, Directory: "/srv/a"}, after); err == nil || !strings.Contains(err.Error(), "earlier version") {
+		t.Errorf("after the first: %v", err)
 	}
 }
