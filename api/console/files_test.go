@@ -63,7 +63,7 @@ func (s *standby) DiscardFiles(ctx context.Context, name, tree string, _ status.
 func (s *standby) SetAside(_ context.Context, _, _ string, after status.AsidePlace, limit int) (status.SetAside, error) {
 	var list status.SetAside
 	for n := range 60 { // the first one a letter, then voices
-		a := status.Aside{Set: "2026-08-12T02:40:00Z", Path: fmt.Sprintf("Mail/voice%02d.wav", n), Reason: "changed at the primary after the takeover", Kind: "file", Size: 2048, ModTime: time.Now().Add(-time.Hour)}
+		a := status.Aside{Set: "2026-08-12T02-40-00.000000000Z", Path: fmt.Sprintf("Mail/voice%02d.wav", n), Reason: "changed at the primary after the takeover", Kind: "file", Size: 2048, ModTime: time.Now().Add(-time.Hour)}
 		if n == 0 {
 			a.Path = "Mail/letter.txt"
 		}
@@ -162,7 +162,7 @@ func TestDecisionsAboutFiles(t *testing.T) {
 	c.examine(crosswise, "putting something back", "")
 	c.orders()
 	c.closed()
-	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02:40:00Z Mail/letter.txt pbx/vm")
+	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02-40-00.000000000Z Mail/letter.txt pbx/vm")
 }
 
 // asks opens the dialog behind a button, once it can be ordered.

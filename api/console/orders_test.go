@@ -480,7 +480,7 @@ func TestPagesByKeyboard(t *testing.T) {
 	c.keys(kb.Escape)
 	c.closed()
 	c.untrapped()
-	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02:40:00Z Mail/letter.txt pbx/vm", "drill pbx",
+	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02-40-00.000000000Z Mail/letter.txt pbx/vm", "drill pbx",
 		"configure pbx: address: 192.168.11.1|priority: 20", "configure fax: # fax at 192.168.11.24, as its agent tells|address: 192.168.11.4|", "test-alert ")
 }
 
