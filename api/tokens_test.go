@@ -181,7 +181,8 @@ func TestTextsForSomeServers(t *testing.T) {
 	get := func(path string) [4]string { return [4]string{"GET", Base + path} }
 	for _, call := range [][4]string{
 		get("/status"), get("/servers"), get("/servers/PBX"), get("/servers/PBX/readiness"), get("/servers/PBX/explain"), get("/events"), get("/operations"),
-		get("/operations/op-1"), get("/incidents"), {"POST", Base + "/servers/PBX/failover?dry_run=true", "{}"},
+		get("/operations/op-1"), get("/incidents"),
+		{"POST", Base + "/servers/PBX/failover?dry_run=true", "{}"},
 	} {
 		_, told := w.call(call[0], call[1], all, call[2])
 		res, answer := w.call(call[0], call[1], some, call[2])
