@@ -44,7 +44,7 @@ type Standby interface {
 	DiscardFiles(ctx context.Context, server, tree string, o status.Order) (status.Server, error)
 	// SetAside lists what was set aside at the primary when a tree's files were brought back, and RestoreAside puts one
 	// of that into its place again. Both ask the primary's agent.
-	SetAside(ctx context.Context, server, tree string) (status.SetAside, error)
+	SetAside(ctx context.Context, server, tree string, after status.AsidePlace, limit int) (status.SetAside, error)
 	RestoreAside(ctx context.Context, server, tree, set, path string, o status.Order) (status.Server, error)
 	// Preview shows the plan of an operation of that kind. It changes nothing.
 	Preview(ctx context.Context, server, kind string, o status.Order) (status.Preview, error)
@@ -80,7 +80,7 @@ type History interface {
 	Buckets(ctx context.Context, server string, from, to time.Time, step time.Duration) ([]journal.Bucket, error)
 	Mails(ctx context.Context, q journal.MailQuery) ([]journal.Mail, error)
 	AddToken(ctx context.Context, t journal.Token) error
-	Tokens(ctx context.Context) ([]journal.Token, error)
+	Tokens(ctx context.Context, q journal.TokenQuery) ([]journal.Token, error)
 	TokenByHash(ctx context.Context, hash []byte) (journal.Token, error)
 	TouchToken(ctx context.Context, id string, at time.Time, from string) error
 	RevokeToken(ctx context.Context, id string, at time.Time) error

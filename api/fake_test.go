@@ -25,6 +25,8 @@ type given struct {
 // fakeStandby is a Standby that writes down what it is asked and answers what
 // the test has put in.
 type fakeStandby struct {
+	slot string // by whom the standby's only slot is taken, for texts
+
 	mu       sync.Mutex
 	snapshot status.Snapshot
 	shown    int // how often it was asked for
@@ -194,12 +196,23 @@ func (f *fakeStandby) DiscardFiles(ctx context.Context, server, tree string, o s
 	return f.change(ctx, "discard files of "+tree, server, "active", o)
 }
 
-func (f *fakeStandby) SetAside(ctx context.Context, server, tree string) (status.SetAside, error) {
+func (f *fakeStandby) SetAside(ctx context.Context, server, tree string, after status.AsidePlace, limit int) (status.SetAside, error) {
 	if err := f.take(ctx, "set aside of "+tree, server, "", status.Order{}); err != nil {
 		return status.SetAside{}, err
 	}
 	_, err := f.find(server)
-	return status.SetAside{Files: []status.Aside{{Set: "then", Path: "a.wav", Reason: "it came late", Kind: "file", Size: 7}}}, err
+	var list status.SetAside
+	for _, path := range []string{"a.wav", "b.wav", "c.wav"} {
+		if path <= after.Path {
+			continue
+		}
+		if len(list.Files) == limit {
+			list.Next = new(status.AsidePlace{Set: "then", Path: list.Files[limit-1].Path}.String())
+			break
+		}
+		list.Files = append(list.Files, status.Aside{Set: "then", Path: path, Reason: "it came late", Kind: "file", Size: 7})
+	}
+	return list, err
 }
 
 func (f *fakeStandby) RestoreAside(ctx context.Context, server, tree, set, path string, o status.Order) (status.Server, error) {
@@ -219,7 +232,7 @@ func (f *fakeStandby) Preview(ctx context.Context, server, kind string, o status
 		return status.Preview{}, err
 	}
 	_, err := f.find(server)
-	return status.Preview{Kind: kind, Server: server, Steps: []plan.Shown{{Name: "assume", Will: "add 10.0.0.1/32 to eth0"}}}, err
+	return status.Preview{Kind: kind, Server: server, Checks: []status.Check{{Name: "capacity", Result: "ok", Value: "taken" + f.slot}}, Steps: []plan.Shown{{Name: "assume", Will: "add 10.0.0.1/32 to eth0"}}}, err
 }
 
 func (f *fakeStandby) Operation(_ context.Context, id string) (plan.Record, error) {
@@ -270,7 +283,7 @@ func (f *fakeStandby) Cancel(ctx context.Context, id string, o status.Order) (pl
 
 func (f *fakeStandby) Explain(_ context.Context, server string) (status.Explanation, error) {
 	_, err := f.find(server)
-	return status.Explanation{Server: server, Verdict: "hold", Hold: &status.Hold{Code: "capacity", Reason: "the only slot is taken"}}, err
+	return status.Explanation{Server: server, Verdict: "hold", Hold: &status.Hold{Code: "capacity", Reason: "the only slot is taken" + f.slot}}, err
 }
 
 func (f *fakeStandby) Reload(ctx context.Context, o status.Order) (status.Reloaded, error) {

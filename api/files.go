@@ -37,6 +37,12 @@ const (
 	DiscardDiverged  = "discard-diverged"
 )
 
+// AsidePage is which part of the list of what was set aside is wanted. Of zero fields the client sends none.
+type AsidePage struct {
+	Before string `query:"before" maxLength:"8300" pattern:"^[0-9A-Za-z.-]{1,64}_([0-9a-f]{2})+$" patternDescription:"the next of the page before" doc:"The next of the page before: only what comes after it"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
 // asideRoutes show what was set aside at a primary, and put it into its place again.
 func (s *Server) asideRoutes(h huma.API) {
 	add(s, h, route{
@@ -48,9 +54,14 @@ func (s *Server) asideRoutes(h huma.API) {
 		func(ctx context.Context, in *struct {
 			Name string `path:"name" minLength:"1" maxLength:"253" doc:"Name of the server"`
 			Tree string `path:"tree" minLength:"1" maxLength:"63" doc:"Name of the tree"`
+			AsidePage
 		},
 		) (*document[status.SetAside], error) {
-			list, err := s.standby.SetAside(ctx, in.Name, in.Tree)
+			after, err := status.ParseAsidePlace(in.Before)
+			if err != nil {
+				return nil, invalid("query.before", "the next of the page before")
+			}
+			list, err := s.standby.SetAside(ctx, in.Name, in.Tree, after, in.Limit)
 			list.Files = orEmpty(list.Files)
 			return &document[status.SetAside]{list}, err
 		})

@@ -138,7 +138,7 @@ func TestRefusedRequests(t *testing.T) {
 	if got := w.standby.orders(); len(got) != 0 {
 		t.Errorf("orders reached the standby: %+v", got)
 	}
-	if l, err := w.client().Tokens(t.Context()); err != nil || len(l) != 1 {
+	if l, err := w.client().Tokens(t.Context(), Page{}); err != nil || len(l.Tokens) != 1 {
 		t.Errorf("tokens: %+v, %v; want only the test's own", l, err)
 	}
 	// What looks like the same request in its only readable form is carried out.

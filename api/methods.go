@@ -111,8 +111,8 @@ func (c *Client) OrderFiles(ctx context.Context, order, name, tree, reason strin
 }
 
 // SetAside lists what was set aside at the primary when the files of a tree were brought back. Its agent is asked.
-func (c *Client) SetAside(ctx context.Context, name, tree string) (status.SetAside, error) {
-	return get[status.SetAside](ctx, c.patient(), serverPath(name)+"/files/"+url.PathEscape(tree)+"/set-aside", nil)
+func (c *Client) SetAside(ctx context.Context, name, tree string, q AsidePage) (status.SetAside, error) {
+	return get[status.SetAside](ctx, c.patient(), serverPath(name)+"/files/"+url.PathEscape(tree)+"/set-aside", query("before", q.Before, "limit", number(q.Limit)))
 }
 
 // RestoreAside puts something that was set aside into its place again.
@@ -134,9 +134,9 @@ func (c *Client) Operation(ctx context.Context, id string) (plan.Record, error) 
 	return get[plan.Record](ctx, c, Base+"/operations/"+url.PathEscape(id), nil)
 }
 
-// Operations lists operations, the newest first. An empty server means all.
-func (c *Client) Operations(ctx context.Context, server string, q Page) (OperationList, error) {
-	return get[OperationList](ctx, c, Base+"/operations", q.values("server", server))
+// Operations lists operations, the newest first. An empty server means all, an empty kind as well.
+func (c *Client) Operations(ctx context.Context, server, kind string, q Page) (OperationList, error) {
+	return get[OperationList](ctx, c, Base+"/operations", q.values("server", server, "kind", kind))
 }
 
 // Cancel asks an operation to stop and to undo what it did.
@@ -224,10 +224,9 @@ func (c *Client) Discover(ctx context.Context, address string) (discovery.Found,
 	return post[discovery.Found](ctx, c.patient(), Base+"/agents/discover", nil, Discovery{Address: address})
 }
 
-// Tokens lists the tokens, without their secrets.
-func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
-	l, err := get[TokenList](ctx, c, Base+"/tokens", nil)
-	return l.Tokens, err
+// Tokens lists the tokens without their secrets, the newest first.
+func (c *Client) Tokens(ctx context.Context, q Page) (TokenList, error) {
+	return get[TokenList](ctx, c, Base+"/tokens", q.values())
 }
 
 // CreateToken makes a token. Its secret is in the answer and nowhere else.

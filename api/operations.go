@@ -70,13 +70,18 @@ func (s *Server) operationRoutes(h huma.API) {
 	add(s, h, route{method: http.MethodGet, path: "/operations", id: "list-operations", tag: "operations", role: Viewer, summary: "Operations, the newest first"},
 		func(ctx context.Context, in *struct {
 			Server string `query:"server" maxLength:"253" doc:"Only of this server"`
+			Kind   string `query:"kind" enum:"takeover,release,handover,failback,drill,replicate-from-live,replicate-to-live,rollback" doc:"Only of this kind"`
 			Page
 		},
 		) (*document[OperationList], error) {
 			if in.Server != "" && !callerOf(ctx).sees(in.Server) {
 				return nil, newProblem(http.StatusForbidden, Forbidden, "the token is not good for this server")
 			}
-			list, err := s.listOperations(ctx, in.Page, journal.OperationQuery{Server: in.Server})
+			q := journal.OperationQuery{Server: in.Server}
+			if in.Kind != "" {
+				q.Kinds = []string{in.Kind}
+			}
+			list, err := s.listOperations(ctx, in.Page, q)
 			return &document[OperationList]{list}, err
 		})
 	add(s, h, route{method: http.MethodGet, path: "/operations/{id}", id: "get-operation", tag: "operations", role: Viewer, summary: "One operation with its steps"},

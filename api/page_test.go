@@ -19,7 +19,7 @@ import (
 func TestPagesOfLists(t *testing.T) {
 	w := startWorld(t, Limits{})
 	began := time.Date(2026, 11, 20, 1, 0, 0, 5, time.UTC)
-	n := 0
+	n, later := 0, time.Now().Add(time.Hour)
 	add := func() { // one more of everything, about PBX and CRM in turns, two in the same instant
 		server, at := []string{"PBX", "CRM"}[n%2], began.Add(time.Duration(n/2)*time.Hour)
 		kind := []string{status.FromLive, Takeover, Takeover, status.ToLive}[n%4]
@@ -35,12 +35,20 @@ func TestPagesOfLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		id := fmt.Sprintf("tok_%02d", n)
+		if err := w.journal.AddToken(t.Context(), journal.Token{ID: id, Name: id, Role: "viewer", Hash: []byte(id), Created: later.Add(time.Duration(n/2) * time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
 		n++
 	}
 	for range 8 {
 		add()
 	}
-	all, limited := w.token(Viewer).Secret, w.token(Viewer, "PBX").Secret
+	all, limited, admin := w.token(Viewer).Secret, w.token(Viewer, "PBX").Secret, w.token(Admin).Secret
+	own, err := w.journal.Tokens(t.Context(), journal.TokenQuery{})
+	if err != nil || len(own) != n+3 {
+		t.Fatalf("%d tokens, %v", len(own), err)
+	}
 	for _, tt := range []struct {
 		path, secret, list, id string
 		want                   []string
@@ -52,6 +60,9 @@ func TestPagesOfLists(t *testing.T) {
 		{"/servers/CRM/replications?", all, "operations", "id", []string{"op-11", "op-7", "op-3"}},
 		{"/incidents?server=PBX&", all, "incidents", "id", []string{"inc-12", "inc-10", "inc-8", "inc-6", anIncident().ID, "inc-4", "inc-2", "inc-0"}},
 		{"/mails?", limited, "mails", "incident", []string{"inc-12", "inc-10", "inc-8", "inc-6", "inc-4", "inc-2", "inc-0"}},
+		{"/operations?kind=takeover&", all, "operations", "id", []string{"op-14", "op-13", "op-10", "op-9", "op-6", "op-5", "op-2", "op-1"}},
+		{"/tokens?", admin, "tokens", "id", []string{"tok_15", "tok_14", "tok_13", "tok_12", "tok_11", "tok_10", "tok_09", "tok_08", "tok_07", "tok_06", "tok_05", "tok_04", "tok_03", "tok_02", "tok_01", "tok_00", own[n].ID, own[n+1].ID, own[n+2].ID}},
+		{"/servers/PBX/files/vm/set-aside?", all, "files", "path", []string{"a.wav", "b.wav", "c.wav"}},
 	} {
 		var got []string
 		for next := ""; ; {
@@ -74,7 +85,7 @@ func TestPagesOfLists(t *testing.T) {
 			if place == nil {
 				break
 			}
-			if len(got) > n {
+			if len(got) > 2*n {
 				t.Fatalf("%s has no end: %v", tt.path, got)
 			}
 			if len(records) != 2 {

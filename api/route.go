@@ -47,10 +47,11 @@ func add[I, O any](s *Server, h huma.API, r route, fn func(context.Context, *I) 
 			defer cancel()
 		}
 		out, err := fn(ctx, in)
+		hide := s.hide(callerOf(ctx))
 		if err != nil {
-			return nil, s.told(ctx, r, err)
+			return nil, discretely(s.told(ctx, r, err), hide)
 		}
-		return out, nil
+		return discretely(out, hide), nil
 	})
 }
 

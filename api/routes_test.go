@@ -173,11 +173,11 @@ func TestOperation(t *testing.T) {
 	if res.StatusCode != http.StatusOK || !strings.Contains(string(answer), "add 10.0.0.1/32") {
 		t.Errorf("dry run: %s: %s", res.Status, answer)
 	}
-	list, err := c.Operations(t.Context(), "CRM", Page{Limit: 5})
+	list, err := c.Operations(t.Context(), "CRM", "", Page{Limit: 5})
 	if err != nil || len(list.Operations) != 1 || list.Operations[0].By.Name != "operator x" {
 		t.Errorf("operations: %+v, %v", list, err)
 	}
-	if list, err := c.Operations(t.Context(), "PBX", Page{}); err != nil || len(list.Operations) != 0 {
+	if list, err := c.Operations(t.Context(), "PBX", "", Page{}); err != nil || len(list.Operations) != 0 {
 		t.Errorf("operations of another server: %+v, %v", list, err)
 	}
 	r, err := c.Cancel(t.Context(), "op_CRM", "changed my mind")
@@ -474,13 +474,13 @@ func wantEqual(got, want string) error {
 func TestSetAside(t *testing.T) {
 	w := startWorld(t, Limits{})
 	c := w.client()
-	v, err := c.SetAside(t.Context(), "PBX", "vm")
-	if err != nil || len(v.Files) != 1 || v.Files[0].Path != "a.wav" || v.More {
+	v, err := c.SetAside(t.Context(), "PBX", "vm", AsidePage{})
+	if err != nil || len(v.Files) != 3 || v.Files[0].Path != "a.wav" || v.Next != nil {
 		t.Errorf("%+v, %v", v, err)
 	}
 	w.standby.set(func(f *fakeStandby) { f.err = &status.Refusal{Code: status.AgentSilent, Detail: "it does not answer"} })
 	var p *Problem
-	if _, err := c.SetAside(t.Context(), "PBX", "vm"); !errors.As(err, &p) || p.Status != 409 || p.Code != status.AgentSilent {
+	if _, err := c.SetAside(t.Context(), "PBX", "vm", AsidePage{}); !errors.As(err, &p) || p.Status != 409 || p.Code != status.AgentSilent {
 		t.Errorf("of a silent agent: %v", err)
 	}
 }

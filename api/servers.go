@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -151,10 +152,22 @@ func visible(c *caller, now status.Snapshot) status.Snapshot {
 		return now
 	}
 	hidden := func(name string) bool { return !c.sees(name) }
+	all := now.Servers
 	now.Servers = slices.DeleteFunc(slices.Clone(now.Servers), func(x status.Server) bool { return hidden(x.Name) })
 	now.Attention = slices.DeleteFunc(slices.Clone(now.Attention), func(x status.Notice) bool { return x.Server != "" && hidden(x.Server) })
 	now.Incidents = slices.DeleteFunc(slices.Clone(now.Incidents), func(x status.Incident) bool { return hidden(x.Server) })
 	now.Standby.Config.Notices = []string{} // They name the servers that they are about.
+	if now.Standby.Config.Error != "" {
+		now.Standby.Config.Error = "the newest files were not taken; whoever sees all servers sees why" // It quotes what is written about servers.
+	}
+	hide := discreet(c, all)
+	named := func(text string) bool { return hide(text) != text }
+	now.Standby.Config.NeedsRestart = slices.DeleteFunc(slices.Clone(now.Standby.Config.NeedsRestart), named)
+	for i, x := range now.Attention { // About the standby; what follows the colon quotes the configuration.
+		if x.Server == "" && strings.HasPrefix(x.Text, "the configuration file was rejected") || x.Server == "" && named(x.Text) {
+			now.Attention[i].Text, _, _ = strings.Cut(x.Text, ": ")
+		}
+	}
 	now.Standby.StandingIn = slices.DeleteFunc(slices.Clone(now.Standby.StandingIn), hidden)
 	now.Standby.Waiting = slices.DeleteFunc(slices.Clone(now.Standby.Waiting), hidden)
 	return now

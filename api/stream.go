@@ -130,7 +130,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, last int64, keep
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // A proxy must pass each event on at once.
-	out := &sender{w: w, control: http.NewResponseController(w), patience: s.limits.StreamWrite}
+	out := &sender{w: w, control: http.NewResponseController(w), patience: s.limits.StreamWrite, as: s.discreetMessages(c)}
 	if r.Method == http.MethodHead {
 		return
 	}
@@ -178,7 +178,7 @@ func (s *Server) pump(ctx context.Context, out *sender, last int64, keep func(jo
 		for _, e := range events {
 			last = e.Seq
 			if keep(e.Event) {
-				burst = append(burst, e.message...)
+				burst = append(burst, out.message(e)...)
 				sent = e.Seq
 			}
 		}
@@ -225,7 +225,16 @@ type sender struct {
 	w        http.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
+	as       func(told) []byte // how this reader is told of an event; nil: as everybody
 	err      error
+}
+
+// message is what an event is told by.
+func (o *sender) message(e told) []byte {
+	if o.as == nil {
+		return e.message
+	}
+	return o.as(e)
 }
 
 // text writes lines as they are.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,9 +32,10 @@ type Token struct {
 	Revoked  *time.Time `json:"revoked_at"`
 }
 
-// TokenList is all tokens, revoked and expired ones too.
+// TokenList is some tokens, revoked and expired ones too, the newest first.
 type TokenList struct {
 	Tokens []Token `json:"tokens" nullable:"false"`
+	Next   *string `json:"next" doc:"Give it as before to go on; null if there is no more"`
 }
 
 // NewToken is a token to be made.
@@ -58,11 +58,12 @@ const tokenDays = 90
 
 // tokenRoutes are access by token.
 func (s *Server) tokenRoutes(h huma.API) {
-	add(s, h, route{method: http.MethodGet, path: "/tokens", id: "list-tokens", tag: "access", role: Admin, wide: true, summary: "The tokens, without their secrets"},
-		func(ctx context.Context, _ *struct{}) (*document[TokenList], error) {
-			all, err := s.history.Tokens(ctx)
-			list := TokenList{Tokens: []Token{}}
-			for _, t := range all {
+	add(s, h, route{method: http.MethodGet, path: "/tokens", id: "list-tokens", tag: "access", role: Admin, wide: true, summary: "The tokens without their secrets, the newest first"},
+		func(ctx context.Context, in *struct{ Page }) (*document[TokenList], error) {
+			found, err := s.history.Tokens(ctx, journal.TokenQuery{Before: in.position(), Limit: in.Limit + 1})
+			tokens, next := cut(found, in.Limit, func(t journal.Token) string { return cursor(t.Created, t.ID) })
+			list := TokenList{Tokens: []Token{}, Next: next}
+			for _, t := range tokens {
 				list.Tokens = append(list.Tokens, tokenShown(t))
 			}
 			return &document[TokenList]{list}, err
@@ -154,15 +155,14 @@ func (s *Server) revokeToken(ctx context.Context, id, reason string) (Token, err
 
 // tokenByID finds a token.
 func (s *Server) tokenByID(ctx context.Context, id string) (journal.Token, error) {
-	all, err := s.history.Tokens(ctx)
-	if err != nil {
+	found, err := s.history.Tokens(ctx, journal.TokenQuery{ID: id, Limit: 1})
+	switch {
+	case err != nil:
 		return journal.Token{}, fmt.Errorf("find a token: %w", err)
-	}
-	i := slices.IndexFunc(all, func(t journal.Token) bool { return t.ID == id })
-	if i < 0 {
+	case len(found) == 0 || id == "":
 		return journal.Token{}, newProblem(http.StatusNotFound, "not-found", "there is no such token")
 	}
-	return all[i], nil
+	return found[0], nil
 }
 
 // audit writes down who changed access.

@@ -1,15 +1,21 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"failoverd/journal"
+	"failoverd/plan"
+	"failoverd/status"
 )
 
 // A token is made, seen, used, ended; its secret is nowhere but in the answer
@@ -33,7 +39,8 @@ func TestTokenLife(t *testing.T) {
 	if res, _ := w.call("GET", "/api/v1/status", made.Secret, ""); res.StatusCode != 200 {
 		t.Fatalf("its first use: %s", res.Status)
 	}
-	list, err := c.Tokens(ctx)
+	page, err := c.Tokens(ctx, Page{})
+	list := page.Tokens
 	if err != nil || len(list) != 1 || list[0].LastUsed == nil || list[0].LastFrom != "127.0.0.1" || time.Since(*list[0].LastUsed) > time.Minute {
 		t.Errorf("after its first use: %+v, %v", list, err)
 	}
@@ -148,6 +155,78 @@ func TestTokenForSomeServers(t *testing.T) {
 	}
 }
 
+// A text that names a server which the token may not see is told without the name, wherever it stands; in what everybody else is
+// told, the name is.
+func TestTextsForSomeServers(t *testing.T) {
+	w := startWorld(t, Limits{})
+	w.standby.set(func(f *fakeStandby) {
+		pbx := &f.snapshot.Servers[slices.IndexFunc(f.snapshot.Servers, func(v status.Server) bool { return v.Name == "PBX" })]
+		pbx.Hold = &status.Hold{Code: "segment", Reason: "CRM fell silent as well, PBX too, and CRMS has not"}
+		pbx.Summary = "DOWN, and nobody serves: CRM fell silent as well"
+		pbx.Readiness.Checks = []status.Check{{Name: "capacity", Result: "warning", Value: "the standby stands in for CRM"}}
+		pbx.Actions = []status.Action{{Name: "failover", WhyNot: "the standby stands in for CRM"}}
+		c := &f.snapshot.Standby.Config
+		c.Error, c.NeedsRestart = `servers.d/CRM.yaml:7: servers[CRM].address: "10.0.0.7" is no address`, []string{"servers[CRM].address", "standby.interface"}
+		f.snapshot.Attention = []status.Notice{
+			{Severity: "warning", Text: "the configuration file was rejected, the old one is in force: " + c.Error},
+			{Severity: "warning", Text: "waits for a restart: servers[CRM].address, standby.interface"},
+			{Severity: "critical", Server: "PBX", Text: "DOWN, and nobody serves: CRM fell silent as well"},
+		}
+		f.slot = " by CRM"
+		f.records["op-1"] = plan.Record{ID: "op-1", Kind: Takeover, Server: "PBX", Started: time.Now(), State: plan.Failed, Error: "the standby stands in for CRM"}
+		f.incidents = append(f.incidents, status.Incident{ID: "PBX-9", Server: "PBX", Opened: time.Now(), Title: "PBX has failed, as CRM"})
+	})
+	w.commit(journal.Event{Kind: "decision.hold", Server: "PBX", Message: "not taken over: CRM fell silent as well", Reason: "CRM", Evidence: map[string]any{"others": []any{"CRM"}}})
+	some, all := w.token(Operator, "PBX").Secret, w.token(Operator).Secret
+	get := func(path string) [4]string { return [4]string{"GET", Base + path} }
+	for _, call := range [][4]string{
+		get("/status"), get("/servers"), get("/servers/PBX"), get("/servers/PBX/readiness"), get("/servers/PBX/explain"), get("/events"), get("/operations"),
+		get("/operations/op-1"), get("/incidents"),
+		{"POST", Base + "/servers/PBX/failover?dry_run=true", "{}"},
+	} {
+		_, told := w.call(call[0], call[1], all, call[2])
+		res, answer := w.call(call[0], call[1], some, call[2])
+		named := regexp.MustCompile(`\bCRM\b|10\.0\.0\.7`)
+		if !named.Match(told) || named.Match(answer) || res.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s %s; and for all servers %s", call[1], res.Status, answer, told)
+		}
+		if call[1] == Base+"/status" {
+			for _, text := range []string{
+				"another server fell silent as well, PBX too, and CRMS has not", `"needs_restart":["standby.interface"]`, `"text":"waits for a restart"`,
+				`"text":"the configuration file was rejected, the old one is in force"`, "the newest files were not taken",
+			} {
+				if !strings.Contains(string(answer), text) {
+					t.Errorf("/status has no %s: %s", text, answer)
+				}
+			}
+		}
+	}
+	w.standby.set(func(f *fakeStandby) {
+		f.err = &status.Refusal{Code: status.AgentSilent, Detail: "the standby stands in for CRM", Checks: []status.Check{{Name: "capacity", Value: "CRM"}}}
+	})
+	if p := w.refused("POST", Base+"/servers/PBX/failover", some, "{}"); p.Detail != "the standby stands in for another server" || p.Checks[0].Value != "another server" {
+		t.Errorf("refused: %+v", p)
+	}
+	if v := w.standby.Snapshot().Servers; !slices.ContainsFunc(v, func(v status.Server) bool { return v.Hold != nil && strings.HasPrefix(v.Hold.Reason, "CRM") }) {
+		t.Error("the common snapshot was changed")
+	}
+	stream := w.remote(some)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := stream.Follow(ctx, FollowQuery{After: -1}, func(e journal.Event) error {
+		if e.Kind == "decision.hold" {
+			if e.Message != "not taken over: another server fell silent as well" || fmt.Sprint(e.Evidence["others"]) != "[another server]" {
+				t.Errorf("in a stream: %+v", e)
+			}
+			cancel()
+		}
+		return nil
+	})
+	if ctx.Err() == nil {
+		t.Errorf("the stream ended: %v", err)
+	}
+}
+
 // The use of a token is noted once a minute, and a journal that cannot be
 // written does not keep anybody out.
 func TestTokenUseIsThrottled(t *testing.T) {
@@ -179,7 +258,7 @@ func TestTokenThatIsNotOnRecord(t *testing.T) {
 	if problemCode(err) != Internal {
 		t.Errorf("created: %v", err)
 	}
-	all, err := w.journal.Tokens(t.Context())
+	all, err := w.journal.Tokens(t.Context(), journal.TokenQuery{})
 	if err != nil || len(all) != 1 || all[0].Revoked.IsZero() {
 		t.Errorf("tokens: %+v, %v; want one that is revoked", all, err)
 	}

@@ -148,8 +148,8 @@ func TestTokens(t *testing.T) {
 		t.Errorf("the name of a revoked token: %v", err)
 	}
 	want.Revoked = at.UTC()
-	tokens, err := j.Tokens(t.Context())
-	if diff := cmp.Diff([]Token{want, same}, tokens); err != nil || diff != "" {
+	tokens, err := j.Tokens(t.Context(), TokenQuery{})
+	if diff := cmp.Diff([]Token{same, want}, tokens); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
 	if _, err := j.TokenByHash(t.Context(), []byte{9}); !errors.Is(err, ErrNotFound) {

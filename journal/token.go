@@ -40,9 +40,19 @@ func (j *Journal) AddToken(ctx context.Context, t Token) error {
 	return nil
 }
 
-// Tokens returns all tokens, revoked ones too, the oldest first.
-func (j *Journal) Tokens(ctx context.Context) ([]Token, error) {
-	tokens, err := collect(ctx, j.reader, scanToken, selectToken+" ORDER BY created, id")
+// TokenQuery chooses tokens; a zero field chooses all. The newest come first.
+type TokenQuery struct {
+	ID     string
+	Before Position
+	Limit  int // 0: 1000
+}
+
+// Tokens returns the tokens that q chooses, revoked ones too, the newest first.
+func (j *Journal) Tokens(ctx context.Context, q TokenQuery) ([]Token, error) {
+	var w where
+	w.and(q.ID != "", "id = ?", q.ID)
+	w.older("created", q.Before)
+	tokens, err := collect(ctx, j.reader, scanToken, selectToken+w.String()+" ORDER BY created DESC, id DESC"+w.limit(q.Limit), w.args...)
 	if err != nil {
 		return nil, fmt.Errorf("read tokens: %w", err)
 	}

@@ -133,17 +133,25 @@ func treeCrossing(x replicate.ExaminedTree) status.TreeCrossing {
 	return out
 }
 
-// SetAside lists what was set aside at the primary when the files of a tree were brought back.
-func (s *Standby) SetAside(ctx context.Context, name, tree string) (status.SetAside, error) {
+// SetAside lists what was set aside at the primary when the files of a tree were brought back: up to limit of what comes after a
+// place in that list.
+func (s *Standby) SetAside(ctx context.Context, name, tree string, after status.AsidePlace, limit int) (status.SetAside, error) {
 	t, err := consult(ctx, s, func(*turn) (trees.Tree, error) { return s.agentTree(name, tree) })
 	if err != nil {
 		return status.SetAside{}, err
 	}
-	list, more, err := s.deps.Trees.SetAside(ctx, t)
+	list, more, err := s.deps.Trees.SetAside(ctx, t, files.RescuePlace(after))
 	if err != nil {
 		return status.SetAside{}, unreached(err)
 	}
-	out := status.SetAside{Files: []status.Aside{}, More: more}
+	out := status.SetAside{Files: []status.Aside{}}
+	if len(list) > limit {
+		list, more = list[:limit], true
+	}
+	if more && len(list) > 0 {
+		last := list[len(list)-1]
+		out.Next = new(status.AsidePlace{Set: last.Set, Path: last.Path}.String())
+	}
 	for _, r := range list {
 		out.Files = append(out.Files, asideOf(r))
 	}

@@ -284,10 +284,15 @@ func TestWhatWasSetAside(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, withFiles(primary("pbx", pbx))).start()
 		ctx := context.Background()
-		got, err := w.s.SetAside(ctx, "pbx", "greetings")
+		got, err := w.s.SetAside(ctx, "pbx", "greetings", status.AsidePlace{}, 2)
 		w.must(err)
-		if len(got.Files) != 1 || got.Files[0].Path != "greetings.wav" || got.Files[0].Kind != "file" {
-			t.Errorf("set aside: %+v", got)
+		if len(got.Files) != 2 || got.Files[0].Path != "greetings.wav" || got.Files[0].Kind != "file" || got.Next == nil {
+			t.Fatalf("set aside: %+v", got)
+		}
+		after, err := status.ParseAsidePlace(*got.Next)
+		w.must(err)
+		if got, err := w.s.SetAside(ctx, "pbx", "greetings", after, 2); err != nil || len(got.Files) != 1 || got.Files[0].Path != "y.wav" || got.Next != nil {
+			t.Errorf("after %v: %+v, %v", after, got, err)
 		}
 		_, err = w.s.RestoreAside(ctx, "pbx", "greetings", "then", "greetings.wav", by("wanted"))
 		w.must(err)
@@ -297,7 +302,7 @@ func TestWhatWasSetAside(t *testing.T) {
 			t.Errorf("of a silent agent: %v", err)
 		}
 		for _, tree := range []string{"vm", "nothing"} { // mounted here, and not there
-			if _, err := w.s.SetAside(ctx, "pbx", tree); err == nil {
+			if _, err := w.s.SetAside(ctx, "pbx", tree, status.AsidePlace{}, 2); err == nil {
 				t.Errorf("of %s something is set aside", tree)
 			}
 			if _, err := w.s.RestoreAside(ctx, "pbx", tree, "then", "a", by("x")); err == nil {

@@ -167,10 +167,13 @@ func (g *groves) Bring(ctx context.Context, o trees.Order, watch func(trees.Prog
 	return g.result, nil
 }
 
-func (g *groves) SetAside(_ context.Context, t trees.Tree) ([]files.Rescued, bool, error) {
+func (g *groves) SetAside(_ context.Context, t trees.Tree, after files.RescuePlace) ([]files.Rescued, bool, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return []files.Rescued{{Set: "then", Path: t.Name + ".wav", Kind: files.File, Reason: "it came late"}}, false, g.silent
+	all := []files.Rescued{
+		{Set: "then", Path: t.Name + ".wav", Kind: files.File, Reason: "it came late"}, {Set: "then", Path: "x\xff.wav", Kind: files.File}, {Set: "before", Path: "y.wav", Kind: files.File},
+	}
+	return slices.DeleteFunc(all, func(r files.Rescued) bool { return !after.Before(r.Set, r.Path) }), false, g.silent
 }
 
 func (g *groves) Restore(_ context.Context, t trees.Tree, set, path string) error {

@@ -36,7 +36,7 @@ type Trees interface {
 	Near(ctx context.Context, t trees.Tree, watch func(trees.Progress)) error
 	Level(ctx context.Context, o trees.Order, watch func(trees.Progress)) (trees.Brought, error)
 	// SetAside lists what was set aside at the primary when they were, and Restore puts one of that into its place again.
-	SetAside(ctx context.Context, t trees.Tree) (list []files.Rescued, more bool, err error)
+	SetAside(ctx context.Context, t trees.Tree, after files.RescuePlace) (list []files.Rescued, more bool, err error)
 	Restore(ctx context.Context, t trees.Tree, set, path string) error
 	Close()
 }

@@ -1,6 +1,11 @@
 package status
 
-import "time"
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Tree is the standby's copy of one tree of a server's files.
 type Tree struct {
@@ -28,8 +33,34 @@ type Tree struct {
 
 // SetAside is what was set aside at the primary when files were brought back: what the standby never had.
 type SetAside struct {
-	Files []Aside `json:"files" nullable:"false" doc:"The first thousand, the last replication to live first"`
-	More  bool    `json:"more" doc:"There is more than is told"`
+	Files []Aside `json:"files" nullable:"false" doc:"The last replication to live first"`
+	Next  *string `json:"next" doc:"Give it as before to go on; null if there is no more"`
+}
+
+// AsidePlace is a place in that list: after this path of this set. The zero AsidePlace is before the first.
+type AsidePlace struct {
+	Set, Path string // the path need not be UTF-8
+}
+
+// String is the place as text, empty for the zero one.
+func (p AsidePlace) String() string {
+	if p == (AsidePlace{}) {
+		return ""
+	}
+	return p.Set + "_" + hex.EncodeToString([]byte(p.Path))
+}
+
+// ParseAsidePlace reads such a text.
+func ParseAsidePlace(text string) (AsidePlace, error) {
+	if text == "" {
+		return AsidePlace{}, nil
+	}
+	set, path, _ := strings.Cut(text, "_")
+	raw, err := hex.DecodeString(path)
+	if err != nil || set == "" || len(raw) == 0 {
+		return AsidePlace{}, fmt.Errorf("%.80q is no place in a list of what was set aside", text)
+	}
+	return AsidePlace{set, string(raw)}, nil
 }
 
 // Aside is a file or link that was set aside.

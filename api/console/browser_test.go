@@ -264,10 +264,10 @@ func (c *console) click(selector string) {
 }
 
 // ask evaluates an expression in the page.
-func ask[T any](c *console, expression string) T {
+func ask[T any](c *console, expression string, options ...chromedp.EvaluateOption) T {
 	c.t.Helper()
 	var answer T
-	c.do(chromedp.Evaluate(expression, &answer))
+	c.do(chromedp.Evaluate(expression, &answer, options...))
 	return answer
 }
 

@@ -60,10 +60,23 @@ func (s *standby) DiscardFiles(ctx context.Context, name, tree string, _ status.
 	return s.decideTree(ctx, "discard-diverged", name, tree)
 }
 
-func (s *standby) SetAside(context.Context, string, string) (status.SetAside, error) {
-	return status.SetAside{Files: []status.Aside{{
-		Set: "2026-08-12T02:40:00Z", Path: "Mail/letter.txt", Reason: "changed at the primary after the takeover", Kind: "file", Size: 2048, ModTime: time.Now().Add(-time.Hour),
-	}}}, nil
+func (s *standby) SetAside(_ context.Context, _, _ string, after status.AsidePlace, limit int) (status.SetAside, error) {
+	var list status.SetAside
+	for n := range 60 { // the first one a letter, then voices
+		a := status.Aside{Set: "2026-08-12T02-40-00.000000000Z", Path: fmt.Sprintf("Mail/voice%02d.wav", n), Reason: "changed at the primary after the takeover", Kind: "file", Size: 2048, ModTime: time.Now().Add(-time.Hour)}
+		if n == 0 {
+			a.Path = "Mail/letter.txt"
+		}
+		switch {
+		case a.Path <= after.Path:
+		case len(list.Files) == limit:
+			list.Next = new(status.AsidePlace{Set: a.Set, Path: list.Files[limit-1].Path}.String())
+			return list, nil
+		default:
+			list.Files = append(list.Files, a)
+		}
+	}
+	return list, nil
 }
 
 func (s *standby) RestoreAside(ctx context.Context, name, tree, set, path string, _ status.Order) (status.Server, error) {
@@ -120,6 +133,11 @@ func TestDecisionsAboutFiles(t *testing.T) {
 	c.see("Why not complete? 3 paths not copied")
 	c.see("permission denied at the source")
 	c.see("and 1 more")
+	c.click(`[data-action="set-aside-vm"]`)
+	c.until(`document.querySelectorAll("[data-action^=restore-vm]").length === 50`)
+	c.click(`[data-earlier=files]`)
+	c.see("All 60 files are shown.")
+	c.until(`document.querySelectorAll("[data-action^=restore-vm]").length === 60`)
 	c.examine(crosswise, "the replication page", "files")
 	c.asks("confirm-deletions-vm")
 	c.see("Let 1\u202f204 deletions happen in the copy of vm?")
@@ -144,7 +162,7 @@ func TestDecisionsAboutFiles(t *testing.T) {
 	c.examine(crosswise, "putting something back", "")
 	c.orders()
 	c.closed()
-	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02:40:00Z Mail/letter.txt pbx/vm")
+	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02-40-00.000000000Z Mail/letter.txt pbx/vm")
 }
 
 // asks opens the dialog behind a button, once it can be ordered.

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,6 +32,18 @@ func (s *standby) Incident(_ context.Context, id string) (status.Incident, error
 		}
 	}
 	return status.Incident{}, &status.Refusal{Code: status.NotFound, Detail: "there is no such incident"}
+}
+
+func (s *standby) Incidents(_ context.Context, q journal.IncidentQuery) ([]status.Incident, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []status.Incident
+	for _, i := range slices.Backward(append(slices.Clone(s.over), s.now.Incidents...)) {
+		if (q.Server == "" || i.Server == q.Server) && !(q.Open && i.Ended != nil) && earlier(i.Opened, i.ID, q.Before) && len(list) < q.Limit {
+			list = append(list, i)
+		}
+	}
+	return list, nil
 }
 
 func (s *standby) Acknowledge(ctx context.Context, id string, o status.Order) (status.Incident, error) {

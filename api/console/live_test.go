@@ -1,15 +1,20 @@
 package console_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/google/go-cmp/cmp"
 
 	"failoverd/journal"
 	"failoverd/plan"
+	"failoverd/status"
 )
 
 // seqs are the numbers of the events that the page knows, the newest first.
@@ -123,12 +128,105 @@ func TestHistory(t *testing.T) {
 		t.Errorf("%d events of others", shown)
 	}
 	c.axe("the history")
-	c.click(`.history > p button`)
+	c.click(`[data-earlier=events]`)
 	c.until(`document.querySelectorAll(".history [data-seq]").length === 125`)
 	c.see("event 1 to be counted")
 	c.do(chromedp.SetValue(`.history .bar label:nth-of-type(2) select`, "takeover.*"), chromedp.Evaluate(`document.querySelector(".history .bar label:nth-of-type(2) select").dispatchEvent(new Event("change", {bubbles: true}))`, nil))
 	c.see("Nothing of this has happened.")
 	c.until(`location.hash.includes("kind=takeover")`)
+}
+
+// more adds that many ended operations, incidents that are over, and alerts, about pbx and crm in turns.
+func (s *standby) more(n int) {
+	for range n {
+		s.mu.Lock()
+		k := len(s.records)
+		server, at := []string{"pbx", "crm"}[k%2], time.Now().Add(time.Duration(k-1000)*time.Minute)
+		ended := at.Add(time.Second)
+		s.records = append(s.records, plan.Record{
+			ID: fmt.Sprintf("drill-%03d", k), Kind: "drill", Server: server, State: plan.Succeeded, Started: at, Ended: &ended,
+			By: plan.Actor{Kind: "user", Name: "bob"}, Reason: fmt.Sprintf("record %03d", k), Steps: []plan.Done{},
+		})
+		s.over = append(s.over, status.Incident{ID: fmt.Sprintf("%s-%03d", server, k), Server: server, Severity: "warning", Title: fmt.Sprintf("record %03d", k), Opened: at, Ended: &ended})
+		s.mu.Unlock()
+		batch := journal.Batch{Events: []journal.Event{{Kind: fmt.Sprintf("record %03d", k), Severity: "warning", Server: server}}}
+		batch.Alerts = []journal.Alert{{Kind: fmt.Sprintf("record %03d", k), Server: server, Incident: fmt.Sprintf("%s-%03d", server, k)}}
+		if _, err := s.journal.Commit(context.Background(), batch); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// The other lists of the history go back to their beginning, by mouse and by keyboard: in their order and each record once, while
+// new ones come, and while what was told of one changes.
+func TestEarlierRecords(t *testing.T) {
+	c := open(t, desktop, "viewer")
+	c.standby.more(125)
+	rows := func() (list []string) {
+		for _, text := range ask[[]string](c, `[...document.querySelectorAll(".page tbody tr")].map((r) => r.innerText)`) {
+			_, number, _ := strings.Cut(text, "record ")
+			list = append(list, number[:3])
+		}
+		return list
+	}
+	for _, part := range []struct{ page, what string }{{"operations", "operations"}, {"incidents", "incidents"}, {"mails", "alerts"}} {
+		t.Run(part.page, func(t *testing.T) {
+			c := c.in(t)
+			first := len(c.standby.records) // of this part
+			newest := func() string { return fmt.Sprintf("record %03d", len(c.standby.records)-1) }
+			shown := func(n int) string { return fmt.Sprintf(`document.querySelectorAll(".page tbody tr").length === %d`, n) }
+			c.do(chromedp.Evaluate(fmt.Sprintf(`location.hash = "#/%s"`, part.page), nil))
+			c.until(shown(50))
+			c.see(newest())
+			if !ask[bool](c, `Boolean(document.querySelector(".bar").compareDocumentPosition(document.querySelector(".page table")) & Node.DOCUMENT_POSITION_FOLLOWING)`) {
+				t.Error("the filters stand below what they choose")
+			}
+			button := fmt.Sprintf(`[data-earlier=%q]`, part.what)
+			c.do(chromedp.Evaluate(fmt.Sprintf(`{ const b = document.querySelector('%s'); b.click(); b.click(); }`, button), nil))
+			c.until(shown(100))
+			c.standby.more(7)
+			c.see(newest())
+			c.until(shown(107))
+			c.do(chromedp.Evaluate(`[...document.querySelectorAll(".page tbody a")].at(-1).focus()`, nil)) // and not all of them by the tabulator
+			c.tabTo(button)
+			c.keys(kb.Enter)
+			c.until(shown(first + 7))
+			c.see(fmt.Sprintf("All %d %s are shown.", first+7, part.what))
+			c.until(`document.activeElement.matches(".earlier small")`) // The button is gone.
+			c.standby.more(3)
+			c.see(newest())
+			var want []string
+			for n := first + 9; n >= 0; n-- {
+				want = append(want, fmt.Sprintf("%03d", n))
+			}
+			if diff := cmp.Diff(want, rows()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", part.page, diff)
+			}
+			c.do(chromedp.Evaluate(fmt.Sprintf(`location.hash = "#/%s?server=crm"`, part.page), nil))
+			c.until(`document.querySelector("[name=server]").value === "crm"`)
+			c.until(`[...document.querySelectorAll(".page tbody tr")].length === 50 && [...document.querySelectorAll(".page tbody tr")].every((r) => r.innerText.includes("crm"))`)
+		})
+	}
+
+	// What changes is shown, far down as well.
+	c.do(chromedp.Evaluate(`location.hash = "#/operations"`, nil))
+	c.until(`document.querySelectorAll(".page tbody tr").length === 50`)
+	c.click(`[data-earlier=operations]`)
+	c.until(`document.querySelectorAll(".page tbody tr").length === 100`)
+	c.standby.mu.Lock()
+	c.standby.records[len(c.standby.records)-80].State = plan.Undone
+	c.standby.mu.Unlock()
+	c.standby.more(1)
+	c.until(`document.querySelector(".page tbody tr:nth-child(81)").innerText.includes("undone")`)
+	// If more has come than is asked for, the list begins anew: a part of it must not be missing.
+	if got := ask[string](c, `import("/console/pages.js").then(({renewed}) => JSON.stringify(renewed({records: [3, 2, 1], next: "1", further: true}, [9, 8], "8", (r) => r)))`, awaitPromise); got != `{"records":[9,8],"next":"8","further":false}` {
+		t.Errorf("a list whose parts do not meet: %s", got)
+	}
+
+	c.do(chromedp.Evaluate(`location.hash = "#/servers/pbx/drills"`, nil))
+	c.until(`document.querySelectorAll("[aria-label=Drills] tbody tr").length === 20`)
+	c.click(`[data-earlier=drills]`)
+	c.until(`document.querySelectorAll("[aria-label=Drills] tbody tr").length === 40`)
 }
 
 // The chart draws what is recorded, marks the losses, and says the same in words. The run-book shows times, and a

@@ -483,44 +483,49 @@ func TestPagesByKeyboard(t *testing.T) {
 	c.keys(kb.Escape)
 	c.closed()
 	c.untrapped()
-	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02:40:00Z Mail/letter.txt pbx/vm", "drill pbx",
+	c.carriedOut("confirm-deletions pbx/vm", "restore 2026-08-12T02-40-00.000000000Z Mail/letter.txt pbx/vm", "drill pbx",
 		"configure pbx: address: 192.168.11.1|priority: 20", "configure fax: # fax at 192.168.11.24, as its agent tells|address: 192.168.11.4|", "test-alert ")
 }
 
 // The rest of it by keyboard alone: copies from live and back, copies of before, pairing, reading the configuration again, options,
-// and a server that goes. After each the focus is where it was, or in what was opened.
+// and a server that goes. Escape leaves each as it was; after each the focus is where it was, or in what was opened.
 func TestOtherOrdersByKeyboard(t *testing.T) {
 	c := open(t, midnight, "admin")
 	c.standby.configured(t, optionsMain)
-	for _, order := range []struct{ action, name string }{{status.FromLive, ""}, {status.ToLive, "pbx"}, {"rollback", "pbx"}} {
+	for _, order := range []struct {
+		action, name string
+		screens      map[string]screen // in which its dialog is examined here, and nowhere else
+	}{{status.FromLive, "", opposites}, {status.ToLive, "pbx", nil}, {"rollback", "pbx", crosswise}} {
 		c.goes("#/", "#/servers/pbx")
-		c.tabTo(fmt.Sprintf(`[data-action=%q]`, order.action))
+		c.leaves(order.action)
 		c.keys(kb.Enter)
 		c.asked()
-		c.until(`document.activeElement.matches("dialog .cancel")`)
-		c.keys(kb.Escape)
-		c.closed()
-		c.until(fmt.Sprintf(`document.activeElement.dataset.action === %q`, order.action))
-		c.keys(kb.Enter)
+		c.examine(order.screens, order.action, "")
 		c.confirms(order.action, order.name)
 		c.until(`location.hash.startsWith("#/operations/")`)
+		c.until(`document.activeElement.matches("#main")`) // The button is gone with its page.
+		c.see("Asked for by")
 		c.standby.ends("pbx", plan.Succeeded)
 	}
 
 	c.goes("#/options")
-	c.tabTo(`[data-action="pair"]`)
+	c.leaves("pair")
 	c.keys(kb.Enter)
 	c.asked()
+	c.examine(opposites, "pairing", "")
 	c.tabTo(`dialog [name=address]`)
 	c.do(chromedp.KeyEvent("192.168.11.24:7443"))
 	c.tabTo(`dialog [name=code]`)
 	c.do(chromedp.KeyEvent("7K3M-Q2XV-0T9R-HB4C"))
 	c.confirms("pair", "")
 	c.see("does not know this code")
-	c.keys(kb.Escape)
+	c.until(`document.activeElement.dataset.do === "pair"`)
+	c.tabTo(`dialog [name=code]`) // The code is selected, and typed anew.
+	c.do(chromedp.KeyEvent(goodCode))
+	c.confirms("pair", "")
 	c.closed()
 	c.until(`document.activeElement.dataset.action === "pair"`)
-	c.tabTo(`[data-action="reload"]`)
+	c.leaves("reload")
 	c.keys(kb.Enter)
 	c.confirms("reload", "")
 	c.see("Nothing has changed.")
@@ -541,11 +546,26 @@ func TestOtherOrdersByKeyboard(t *testing.T) {
 	c.untrapped()
 
 	c.goes("#/servers/pbx", "#/servers/pbx/settings")
-	c.tabTo(`[data-action="remove"]`)
+	c.leaves("remove")
 	c.keys(kb.Enter)
 	c.confirms("remove", "pbx")
 	c.until(`location.hash === "#/"`)
+	c.until(`document.activeElement.matches("#main")`)
+	if paired := c.events("audit.agent_paired"); len(paired) != 1 {
+		t.Errorf("%d agents were paired", len(paired))
+	}
 	c.carriedOut("replicate-from-live pbx", "replicate-to-live pbx", "rollback pbx", "options alerts.email.severity=warning ()", "configure pbx: ")
+}
+
+// leaves opens the dialog of an order by the keyboard, and leaves it by Escape: the focus is on the button again.
+func (c *console) leaves(action string) {
+	c.t.Helper()
+	c.tabTo(fmt.Sprintf(`[data-action=%q]`, action))
+	c.keys(kb.Enter)
+	c.asked()
+	c.keys(kb.Escape)
+	c.closed()
+	c.until(fmt.Sprintf(`document.activeElement.dataset.action === %q`, action))
 }
 
 // goes follows links by the keyboard.

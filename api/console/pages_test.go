@@ -19,10 +19,16 @@ import (
 	"failoverd/status"
 )
 
-// agents are a standby's agents: one that can be discovered.
+// agents are a standby's agents: one that can be discovered, and any that knows a code.
 type agents struct{}
 
-func (agents) Pair(_ context.Context, at netip.AddrPort, _ string) (status.Agent, error) {
+// goodCode is the code that the agents know.
+const goodCode = "9Z4T-W8YB-1N6D-KC3F"
+
+func (agents) Pair(_ context.Context, at netip.AddrPort, code string) (status.Agent, error) {
+	if code == goodCode {
+		return status.Agent{Server: "pbx", Address: at.String(), Paired: true, Name: "pbx"}, nil
+	}
 	return status.Agent{}, &status.Refusal{Code: status.PairingFailed, Detail: "the agent at " + at.String() + " does not know this code", Try: "on the primary: sudo failoverd agent pair"}
 }
 
@@ -124,6 +130,7 @@ func TestPages(t *testing.T) {
 	c := open(t, desktop, "admin")
 	c.standby.copiesFiles("pbx")
 	c.standby.alerts()
+	c.standby.opensIncident()
 	if err := c.standby.record("pbx"); err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +154,9 @@ func TestPages(t *testing.T) {
 		{"new", []string{"Discover, if an agent runs there", "give it a name"}},
 		{"options", []string{"Delivery log", "ops@example.com", "not paired", "AB:AB", "Revoke alice", "Make a token", "Witness"}},
 		{"events", []string{"the files of pbx are followed"}},
+		{"operations", []string{"replication from live", "before the upgrade"}},
+		{"incidents", []string{"crm does not answer", "nobody", "Acknowledge", "1 reminder"}},
+		{"mails", []string{"ops@example.com", "server.failed"}},
 	} {
 		c.do(chromedp.Evaluate(fmt.Sprintf(`location.hash = "#/%s"`, page.at), nil))
 		c.screened(screens, func(string) {

@@ -23,7 +23,8 @@ type standby struct {
 	mu       sync.Mutex
 	now      status.Snapshot
 	records  []plan.Record
-	orders   []string // what was carried out: "suspend pbx"
+	over     []status.Incident // the oldest first
+	orders   []string          // what was carried out: "suspend pbx"
 	previews map[string]status.Preview
 	files    map[string]string // of servers.d, by server
 	main     string            // the main file of its configuration; "": it has none
@@ -41,7 +42,7 @@ func newStandby(j *journal.Journal) *standby {
 func (s *standby) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.records, s.orders = nil, nil
+	s.records, s.over, s.orders = nil, nil, nil
 	s.previews, s.files = map[string]status.Preview{}, map[string]string{"pbx": "address: 192.168.11.1\n"}
 	now := time.Now()
 	s.now = status.Snapshot{
@@ -143,6 +144,16 @@ func (s *standby) tell(events ...journal.Event) {
 	if _, err := s.journal.Commit(context.Background(), journal.Batch{Events: events}); err != nil {
 		panic(err)
 	}
+}
+
+// events are those of a kind in the history.
+func (c *console) events(kind string) []journal.Event {
+	c.t.Helper()
+	list, err := c.standby.journal.Events(c.t.Context(), journal.EventQuery{Kind: kind})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return list
 }
 
 // attention sets what needs a person.
@@ -385,11 +396,16 @@ func (s *standby) Operations(_ context.Context, q journal.OperationQuery) ([]pla
 	defer s.mu.Unlock()
 	var list []plan.Record
 	for _, r := range slices.Backward(s.records) {
-		if (q.Server == "" || r.Server == q.Server) && (q.Kinds == nil || slices.Contains(q.Kinds, r.Kind)) && len(list) < q.Limit {
+		if (q.Server == "" || r.Server == q.Server) && (q.Kinds == nil || slices.Contains(q.Kinds, r.Kind)) && earlier(r.Started, r.ID, q.Before) && len(list) < q.Limit {
 			list = append(list, r)
 		}
 	}
 	return list, nil
+}
+
+// earlier reports whether a record comes after a place in a list, the newest first.
+func earlier(at time.Time, id string, place journal.Position) bool {
+	return place == (journal.Position{}) || at.Before(place.At) || at.Equal(place.At) && id < place.ID
 }
 
 func (s *standby) Cancel(ctx context.Context, id string, o status.Order) (plan.Record, error) {

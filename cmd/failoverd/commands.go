@@ -118,7 +118,7 @@ func (p *program) operationIDs(cmd *cobra.Command, args []string, _ string) ([]c
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 	defer cancel()
-	list, err := client.Operations(ctx, "", api.Page{Limit: 20})
+	list, err := client.Operations(ctx, "", "", api.Page{Limit: 20})
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

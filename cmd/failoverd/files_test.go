@@ -11,7 +11,7 @@ import (
 
 // setAside is what the primary had alone, of two times.
 func setAside() status.SetAside {
-	return status.SetAside{More: true, Files: []status.Aside{
+	return status.SetAside{Files: []status.Aside{
 		{Set: "2026-09-21T22-10-00.000000001Z", Path: "Extn/201/hello.wav", Reason: "the other side has not confirmed it", Kind: "file", Size: 12 << 10, ModTime: at(7, 59, 58)},
 		{Set: "2026-09-21T22-10-00.000000001Z", Path: "li\nnk", Reason: "it came when nobody was watching", Kind: "symbolic link", ModTime: at(8, 0, 0)},
 		{Set: "2026-08-01T10-00-00.000000000Z", Path: "old.wav", Reason: "it has changed after the other side had it", Kind: "file", Size: 1, ModTime: at(-900, 0, 0)},

@@ -152,12 +152,12 @@ func (l link) Rest(ctx context.Context, w trees.Wanted) (head uint64, err error)
 }
 
 // SetAside lists what was set aside in a tree of a server when files were brought back.
-func (l link) SetAside(ctx context.Context, w trees.Wanted) ([]files.Rescued, bool, error) {
+func (l link) SetAside(ctx context.Context, w trees.Wanted, after files.RescuePlace) ([]files.Rescued, bool, error) {
 	at, err := l.place(w)
 	if err != nil {
 		return nil, false, err
 	}
-	return l.client.SetAside(ctx, at)
+	return l.client.SetAside(ctx, at, after)
 }
 
 // Restore puts something that was set aside into its place again.

@@ -4,16 +4,20 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"failoverd/api"
 	"failoverd/plan"
+	"failoverd/status"
 )
 
 // operationsCommand is `failoverd operations`.
 func (p *program) operationsCommand() *cobra.Command {
-	var server string
+	var server, kind string
 	var page pageFlags
 	cmd := &cobra.Command{
 		Use:   "operations",
@@ -22,22 +26,28 @@ func (p *program) operationsCommand() *cobra.Command {
 earlier ones, who asked for each and why.`,
 		Example: `  failoverd operations
   failoverd operations --server DEMOSERVER --json | jq '.operations[0]'
+  failoverd operations --kind drill
   failoverd operations --limit 100 --before 1795136400000000000_drill-20261120T010000-k3x9qa`,
 		Args: names("", 0, 0),
 	}
 	cmd.Flags().StringVar(&server, "server", "", "only of this `SERVER`")
+	cmd.Flags().StringVar(&kind, "kind", "", "only of this `KIND`: "+strings.Join(operationKinds(), ", "))
 	page.add(cmd)
 	cmd.RegisterFlagCompletionFunc("server", p.serverNames(false))
+	cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(operationKinds(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = p.runner(func(ctx context.Context, _ []string) error {
 		q, err := page.query()
 		if err != nil {
 			return err
 		}
+		if kind != "" && !slices.Contains(operationKinds(), kind) {
+			return usagef("--kind %q: want one of %s", kind, strings.Join(operationKinds(), ", "))
+		}
 		client, err := p.connect()
 		if err != nil {
 			return err
 		}
-		list, err := client.Operations(ctx, server, q)
+		list, err := client.Operations(ctx, server, kind, q)
 		if err != nil {
 			return err
 		}
@@ -49,6 +59,11 @@ earlier ones, who asked for each and why.`,
 		return nil
 	})
 	return cmd
+}
+
+// operationKinds are the kinds of operations, as they are called in the API.
+func operationKinds() []string {
+	return []string{api.Takeover, api.Release, status.Handover, status.Failback, status.Drill, status.FromLive, status.ToLive, status.RollBack}
 }
 
 // writeOperations prints a list of operations.

@@ -16,6 +16,7 @@ import (
 
 // setAsideCommand is `failoverd files set-aside`.
 func (p *program) setAsideCommand() *cobra.Command {
+	var page pageFlags
 	cmd := &cobra.Command{
 		Use:   "set-aside SERVER TREE",
 		Short: "What the primary had alone when files were brought back",
@@ -28,12 +29,17 @@ asked.`,
 		Args:              names("SERVER TREE", 2, 2),
 		ValidArgsFunction: p.serverAndTree,
 	}
+	page.add(cmd)
 	cmd.RunE = p.runner(func(ctx context.Context, args []string) error {
+		q, err := page.query()
+		if err != nil {
+			return err
+		}
 		client, err := p.connect()
 		if err != nil {
 			return err
 		}
-		list, err := client.SetAside(ctx, args[0], args[1])
+		list, err := client.SetAside(ctx, args[0], args[1], api.AsidePage(q))
 		if err != nil {
 			return err
 		}
@@ -68,9 +74,7 @@ func (p *program) writeSetAside(server, tree string, list status.SetAside) {
 		t.row(a.Path, size(a.Size), "of "+p.clock(a.ModTime), a.Reason)
 	}
 	flush()
-	if list.More {
-		line(p.out, "There is more: restore some of these, or see .failoverd/rescue in the tree at %s.", server)
-	}
+	p.earlier("files", list.Next)
 	line(p.out, "To have one back: failoverd files restore %s %s SET PATH", server, tree)
 }
 
@@ -113,16 +117,32 @@ and PATH are what failoverd files set-aside shows. The copy follows by itself.`,
 	return cmd
 }
 
+// setAsideAs finds what was set aside in a tree of a server, of that set and path; nil if nothing was.
+func setAsideAs(ctx context.Context, client *api.Client, args []string) (*status.Aside, error) {
+	q := api.AsidePage{Limit: mostEvents}
+	for {
+		list, err := client.SetAside(ctx, args[0], args[1], q)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range list.Files {
+			if a.Set == args[2] && a.Path == args[3] {
+				return &a, nil
+			}
+		}
+		if list.Next == nil {
+			return nil, nil //nolint:nilnil // nothing of that name is a finding
+		}
+		q.Before = *list.Next
+	}
+}
+
 // confirmRestore says what would be restored, and asks. It returns nil for a yes, and where nothing of that name is set
 // aside: then the daemon refuses.
 func (p *program) confirmRestore(ctx context.Context, client *api.Client, args []string) error {
-	list, err := client.SetAside(ctx, args[0], args[1])
-	if err != nil {
+	found, err := setAsideAs(ctx, client, args)
+	if err != nil || found == nil {
 		return err
-	}
-	i := slices.IndexFunc(list.Files, func(a status.Aside) bool { return a.Set == args[2] && a.Path == args[3] })
-	if i < 0 && !list.More {
-		return nil
 	}
 	if !p.canAsk() {
 		return &failure{
@@ -130,10 +150,7 @@ func (p *program) confirmRestore(ctx context.Context, client *api.Client, args [
 			try: "failoverd files restore " + strings.Join(args, " ") + " --yes",
 		}
 	}
-	what := args[3]
-	if i >= 0 {
-		what += fmt.Sprintf(" (%s, of %s)", size(list.Files[i].Size), p.clock(list.Files[i].ModTime))
-	}
+	what := fmt.Sprintf("%s (%s, of %s)", args[3], size(found.Size), p.clock(found.ModTime))
 	question := fmt.Sprintf("Put %s into its place in %s of %s? What is there goes to the trash there. [y/N] ", what, args[1], args[0])
 	typed, err := p.ask(ctx, plain(question))
 	switch {

@@ -83,38 +83,47 @@ stored. With --json the secret is in the key "secret".`,
 
 // tokenListCommand is `failoverd token list`.
 func (p *program) tokenListCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
-		Short:   "The tokens, without their secrets",
-		Long:    `Lists the tokens, revoked and expired ones too, with the last use of each.`,
+	var page pageFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "The tokens, without their secrets",
+		Long: `Lists the tokens, the newest first, revoked and expired ones too, with the last
+use of each.`,
 		Example: `  failoverd token list`,
 		Args:    names("", 0, 0),
-		RunE: p.runner(func(ctx context.Context, _ []string) error {
-			client, err := p.connect()
-			if err != nil {
-				return err
-			}
-			tokens, err := client.Tokens(ctx)
-			if err != nil {
-				return err
-			}
-			if p.global.json {
-				return p.document(api.TokenList{Tokens: tokens})
-			}
-			if len(tokens) == 0 {
-				line(p.out, "No tokens yet.")
-				return nil
-			}
-			t := table{}
-			t.row("NAME", "ROLE", "SERVERS", "STATE", "BEGINS WITH", "EXPIRES", "LAST USED", "FROM", "ID")
-			for _, v := range tokens {
-				t.row(v.Name, v.Role, or(joined(v.Servers), "all"), v.State, v.Prefix,
-					p.maybe(v.Expires, "never"), p.maybe(v.LastUsed, "never"), v.LastFrom, v.ID)
-			}
-			t.write(p.out, p.colours())
-			return nil
-		}),
 	}
+	page.add(cmd)
+	cmd.RunE = p.runner(func(ctx context.Context, _ []string) error {
+		q, err := page.query()
+		if err != nil {
+			return err
+		}
+		client, err := p.connect()
+		if err != nil {
+			return err
+		}
+		list, err := client.Tokens(ctx, q)
+		if err != nil {
+			return err
+		}
+		if p.global.json {
+			return p.document(list)
+		}
+		if len(list.Tokens) == 0 {
+			line(p.out, "No tokens yet.")
+			return nil
+		}
+		t := table{}
+		t.row("NAME", "ROLE", "SERVERS", "STATE", "BEGINS WITH", "EXPIRES", "LAST USED", "FROM", "ID")
+		for _, v := range list.Tokens {
+			t.row(v.Name, v.Role, or(joined(v.Servers), "all"), v.State, v.Prefix,
+				p.maybe(v.Expires, "never"), p.maybe(v.LastUsed, "never"), v.LastFrom, v.ID)
+		}
+		t.write(p.out, p.colours())
+		p.earlier("tokens", list.Next)
+		return nil
+	})
+	return cmd
 }
 
 // tokenRevokeCommand is `failoverd token revoke`.
@@ -133,7 +142,7 @@ func (p *program) tokenRevokeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		tokens, err := client.Tokens(ctx)
+		tokens, err := allTokens(ctx, client)
 		if err != nil {
 			return err
 		}
@@ -152,6 +161,23 @@ func (p *program) tokenRevokeCommand() *cobra.Command {
 		return nil
 	})
 	return cmd
+}
+
+// allTokens are the tokens of all pages.
+func allTokens(ctx context.Context, client *api.Client) ([]api.Token, error) {
+	var all []api.Token
+	q := api.Page{Limit: mostEvents}
+	for {
+		list, err := client.Tokens(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list.Tokens...)
+		if list.Next == nil {
+			return all, nil
+		}
+		q.Before = *list.Next
+	}
 }
 
 // tokenNamed finds a token by its identifier, or the one in force by its name:

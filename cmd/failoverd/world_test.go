@@ -142,8 +142,12 @@ func (d *fakeDaemon) handler() http.Handler {
 	})
 	get("/servers/{name}/explain", func(*http.Request) any { return d.explanation })
 	get("/operations", func(r *http.Request) any {
+		chosen := slices.DeleteFunc(slices.Clone(d.records), func(o plan.Record) bool {
+			kind := r.URL.Query().Get("kind")
+			return kind != "" && o.Kind != kind
+		})
 		list := api.OperationList{Operations: []plan.Record{}}
-		list.Operations, list.Next = pageOf(r, d.records, func(o plan.Record) string { return o.ID })
+		list.Operations, list.Next = pageOf(r, chosen, func(o plan.Record) string { return o.ID })
 		return list
 	})
 	get("/operations/{id}", func(*http.Request) any { return d.record() })
@@ -165,7 +169,11 @@ func (d *fakeDaemon) handler() http.Handler {
 	for _, order := range []string{api.ConfirmDeletions, api.AcceptSource, api.DiscardDiverged} {
 		post("/servers/{name}/files/{tree}/"+order, func(*http.Request) (int, any) { return 200, d.snapshot.Servers[0] })
 	}
-	get("/servers/{name}/files/{tree}/set-aside", func(*http.Request) any { return d.aside })
+	get("/servers/{name}/files/{tree}/set-aside", func(r *http.Request) any {
+		var list status.SetAside
+		list.Files, list.Next = pageOf(r, d.aside.Files, func(a status.Aside) string { return status.AsidePlace{Set: a.Set, Path: a.Path}.String() })
+		return list
+	})
 	post("/servers/{name}/files/{tree}/restore", func(*http.Request) (int, any) { return 200, d.snapshot.Servers[0] })
 	get("/servers/{name}/configuration", func(*http.Request) any { return d.file })
 	change := func(pattern string) {
@@ -236,7 +244,11 @@ func (d *fakeDaemon) handler() http.Handler {
 	})
 	post("/servers/{name}/test", func(*http.Request) (int, any) { return 200, api.TestResult{Trials: d.trials} })
 	post("/test-alert", func(*http.Request) (int, any) { return 200, api.TestAlertResult{Mails: d.mails} })
-	get("/tokens", func(*http.Request) any { return api.TokenList{Tokens: d.tokens} })
+	get("/tokens", func(r *http.Request) any {
+		var list api.TokenList
+		list.Tokens, list.Next = pageOf(r, d.tokens, func(t api.Token) string { return t.ID })
+		return list
+	})
 	post("/tokens", func(*http.Request) (int, any) {
 		return 201, api.CreatedToken{Token: d.tokens[0], Secret: "fvt_secret"}
 	})

@@ -280,7 +280,7 @@ func (r *recorder) finish(c *company) (*History, error) {
 		return nil, err
 	}
 	defer client.Close()
-	list, err := client.Operations(ctx, "", api.Page{Limit: 1000})
+	list, err := client.Operations(ctx, "", "", api.Page{Limit: 1000})
 	if err != nil {
 		return nil, fmt.Errorf("the operations at the end: %w", err)
 	}

@@ -147,8 +147,8 @@ func (t *Trees) beginBring(_ context.Context, one *tree, r Request) (talk, error
 	}, nil
 }
 
-func (t *Trees) beginAside(_ context.Context, one *tree, _ Request) (talk, error) {
-	list, more, err := files.ListRescued(one.grant.Directory, MostAside)
+func (t *Trees) beginAside(_ context.Context, one *tree, r Request) (talk, error) {
+	list, more, err := files.ListRescued(one.grant.Directory, files.RescuePlace{Set: r.Set, Path: string(r.Path)}, MostAside)
 	if err != nil {
 		return nil, one.unavailable(err)
 	}
@@ -221,9 +221,10 @@ func (c *Client) Bring(ctx context.Context, to Place, rules Rules, epoch uint64)
 	return stream, err
 }
 
-// SetAside asks an agent what was set aside in a tree; more says that there is more than it tells at a time.
-func (c *Client) SetAside(ctx context.Context, to Place) (list []files.Rescued, more bool, err error) {
-	stream, _, err := c.Open(ctx, to.Agent, Request{Service: serviceAside, Directory: to.Directory})
+// SetAside asks an agent what was set aside in a tree, after a place in that list; more says that there is more than it tells
+// at a time.
+func (c *Client) SetAside(ctx context.Context, to Place, after files.RescuePlace) (list []files.Rescued, more bool, err error) {
+	stream, _, err := c.Open(ctx, to.Agent, Request{Service: serviceAside, Directory: to.Directory, Set: after.Set, Path: []byte(after.Path)})
 	if err != nil {
 		return nil, false, err
 	}
@@ -239,6 +240,9 @@ func (c *Client) SetAside(ctx context.Context, to Place) (list []files.Rescued, 
 		}
 		if err := files.CheckPath(string(a.Path)); err != nil {
 			return nil, false, fmt.Errorf("the agent at %s tells of a path that is none: %w", to.Agent, err)
+		}
+		if !after.Before(a.Set, string(a.Path)) {
+			return nil, false, fmt.Errorf("the agent at %s tells only the first %d of what was set aside: it is of an earlier version", to.Agent, MostAside)
 		}
 		r := a.Rescued
 		r.Path, r.Set, r.Reason = string(a.Path), tame(r.Set, maxWord), tame(r.Reason, maxShown)

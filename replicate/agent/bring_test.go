@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -117,9 +118,12 @@ func TestFilesComeBack(t *testing.T) {
 			t.Errorf("%s is not as it is on the standby", name)
 		}
 	}
-	list, more, err := f.client.SetAside(t.Context(), f.place())
+	list, more, err := f.client.SetAside(t.Context(), f.place(), files.RescuePlace{})
 	if err != nil || more || len(list) != 1 || list[0].Path != "own.txt" || !strings.Contains(list[0].Reason, "has not confirmed") || list[0].Size != 9 {
 		t.Fatalf("set aside: %+v, %v, %v", list, more, err)
+	}
+	if rest, more, err := f.client.SetAside(t.Context(), f.place(), files.RescuePlace{Set: list[0].Set, Path: "own.txt"}); err != nil || more || len(rest) != 0 {
+		t.Errorf("after it: %+v, %v, %v", rest, more, err)
 	}
 	for _, bad := range [][2]string{{list[0].Set, "../own.txt"}, {"..", "own.txt"}, {list[0].Set, "nothing"}} {
 		if err := f.client.Restore(t.Context(), f.place(), bad[0], bad[1]); refusal(err) != BadRequest {
@@ -190,7 +194,7 @@ func TestOnlyWritableTreesAreWritten(t *testing.T) {
 		other := Place{f.at, directory}
 		_, bring := f.client.Bring(t.Context(), other, Rules{}, 1)
 		_, look := f.client.Look(t.Context(), other, 1)
-		_, _, aside := f.client.SetAside(t.Context(), other)
+		_, _, aside := f.client.SetAside(t.Context(), other, files.RescuePlace{})
 		for _, err := range []error{bring, look, aside, f.client.Restore(t.Context(), other, "", "x")} {
 			if refusal(err) != NotGranted {
 				t.Errorf("%s: %v", directory, err)
@@ -220,5 +224,30 @@ func TestOnlyWritableTreesAreWritten(t *testing.T) {
 	f.until("a", "watched again", func(err error) bool { return err == nil })
 	if got := one.epochs; got != (epochs{Written: 1}) {
 		t.Errorf("remembered: %+v", got)
+	}
+}
+
+// earlierAgent tells what was set aside as agents of earlier versions do: from its beginning, whatever it was asked for.
+type earlierAgent struct{}
+
+func (earlierAgent) Begin(context.Context, Request) (func(context.Context, io.ReadWriteCloser) error, error) {
+	return func(_ context.Context, stream io.ReadWriteCloser) error {
+		first := Aside{Path: []byte("own.txt"), Rescued: files.Rescued{Set: "2026-09-21T22-10-00.000000001Z"}}
+		return errors.Join(writeFrame(stream, first), writeFrame(stream, Aside{More: true, End: true}), stream.Close())
+	}, nil
+}
+
+// TestAsideOfAnEarlierAgent: an agent that does not know of places in the list is not taken for one that has more to tell, again and
+// again the same.
+func TestAsideOfAnEarlierAgent(t *testing.T) {
+	b := newBed(t, func(c *ServerConfig) { c.Services = map[string]Service{serviceAside: earlierAgent{}} })
+	b.pair(b.client)
+	list, more, err := b.client.SetAside(t.Context(), Place{Agent: b.at, Directory: "/srv/a"}, files.RescuePlace{})
+	if err != nil || !more || len(list) != 1 {
+		t.Fatalf("from the beginning: %+v, %v, %v", list, more, err)
+	}
+	after := files.RescuePlace{Set: list[0].Set, Path: list[0].Path}
+	if _, _, err := b.client.SetAside(t.Context(), Place{Agent: b.at, Directory: "/srv/a"}, after); err == nil || !strings.Contains(err.Error(), "earlier version") {
+		t.Errorf("after the first: %v", err)
 	}
 }

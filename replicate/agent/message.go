@@ -32,8 +32,8 @@ type Request struct {
 	Directory string `json:"directory,omitempty"` // of files, look, bring, aside, restore: the tree
 	Rules     Rules  `json:"rules,omitzero"`      // of files, look, bring: what of it
 	Epoch     uint64 `json:"epoch,omitempty"`     // of files, look, bring: the takeover epoch of the standby
-	Set       string `json:"set,omitempty"`       // of restore: when it was set aside
-	Path      []byte `json:"path,omitempty"`      // of restore: what; need not be UTF-8
+	Set       string `json:"set,omitempty"`       // of restore: when it was set aside; of aside: only what comes after
+	Path      []byte `json:"path,omitempty"`      // of restore: what; of aside: only what comes after; need not be UTF-8
 	Order     string `json:"order,omitempty"`     // of application: what to do with it
 }
 

@@ -91,9 +91,21 @@ func (g *group) closeRescue() error {
 // errEnough ends a walk.
 var errEnough = errors.New("enough")
 
-// ListRescued lists what was set aside in the tree of a directory, up to a number of files and links, the last exchange
-// first; more says that there are others.
-func ListRescued(directory string, limit int) (list []Rescued, more bool, err error) {
+// RescuePlace is a place in the list of what was set aside: after this path of this exchange. The zero one is before the first.
+type RescuePlace struct{ Set, Path string }
+
+// Before reports whether a place comes before something in the list: the last exchange is first, and in it the order is that
+// of a walk.
+func (p RescuePlace) Before(set, name string) bool {
+	if p == (RescuePlace{}) || set != p.Set {
+		return p == (RescuePlace{}) || set < p.Set
+	}
+	return slices.Compare(strings.Split(p.Path, "/"), strings.Split(name, "/")) < 0
+}
+
+// ListRescued lists what was set aside in the tree of a directory after a place, up to a number of files and links, the last
+// exchange first; more says that there are others.
+func ListRescued(directory string, after RescuePlace, limit int) (list []Rescued, more bool, err error) {
 	root, err := os.OpenRoot(directory)
 	if err != nil {
 		return nil, false, fmt.Errorf("list what was set aside: %w", err)
@@ -108,7 +120,7 @@ func ListRescued(directory string, limit int) (list []Rescued, more bool, err er
 	}
 	slices.Reverse(sets)
 	for _, set := range sets {
-		if !isRescueSet(set.Name()) {
+		if !isRescueSet(set.Name()) || after.Set != "" && set.Name() > after.Set {
 			continue
 		}
 		reasons, err := readReasons(root, set.Name())
@@ -117,7 +129,7 @@ func ListRescued(directory string, limit int) (list []Rescued, more bool, err er
 		}
 		top := path.Join(rescueDir, set.Name(), rescueTree)
 		err = fs.WalkDir(root.FS(), top, func(p string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
+			if err != nil || d.IsDir() || !after.Before(set.Name(), strings.TrimPrefix(p, top+"/")) {
 				return err
 			}
 			if len(list) >= limit {

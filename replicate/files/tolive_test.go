@@ -98,7 +98,7 @@ func TestToLive(t *testing.T) {
 			x.waitForCopy()
 			x.disconnect()
 			x.closeSink()
-			list, more, err := ListRescued(x.dst, 100)
+			list, more, err := ListRescued(x.dst, RescuePlace{}, 100)
 			if err != nil || more {
 				t.Fatal(err, more)
 			}
@@ -109,7 +109,7 @@ func TestToLive(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("set aside (-want +got):\n%s", diff)
 			}
-			if part, more, err := ListRescued(x.dst, 2); err != nil || !more || len(part) != 2 {
+			if part, more, err := ListRescued(x.dst, RescuePlace{}, 2); err != nil || !more || len(part) != 2 {
 				t.Errorf("of two at most: %v, %v, %v", part, more, err)
 			}
 			// One by one they come back; what is in the way goes to the trash.
@@ -180,7 +180,7 @@ func TestBroughtTwice(t *testing.T) {
 			x.waitForCopy()
 			x.disconnect()
 			x.closeSink()
-			list, _, err := ListRescued(x.dst, 100)
+			list, _, err := ListRescued(x.dst, RescuePlace{}, 100)
 			b.must(err)
 			got := map[string]string{}
 			for _, r := range list {
@@ -280,7 +280,7 @@ func TestRescueThroughLink(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if list, _, err := ListRescued(dir, 10); err == nil && len(list) > 0 {
+	if list, _, err := ListRescued(dir, RescuePlace{}, 10); err == nil && len(list) > 0 {
 		t.Errorf("listed %v", list)
 	}
 	if err := RestoreRescued(dir, set, "a"); err == nil {

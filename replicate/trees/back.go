@@ -332,9 +332,9 @@ func (b *bringing) progress(far Far) Progress {
 	return p
 }
 
-// SetAside lists what was set aside at the primary when files were brought back.
-func (s *Set) SetAside(ctx context.Context, t Tree) ([]files.Rescued, bool, error) {
-	return s.open.SetAside(ctx, Order{Tree: t}.wanted())
+// SetAside lists what was set aside at the primary when files were brought back, after a place in that list.
+func (s *Set) SetAside(ctx context.Context, t Tree, after files.RescuePlace) ([]files.Rescued, bool, error) {
+	return s.open.SetAside(ctx, Order{Tree: t}.wanted(), after)
 }
 
 // Restore puts something that was set aside at the primary into its place again.

@@ -144,7 +144,7 @@ func TestBringsBack(t *testing.T) {
 	if d := b.differences(); d != "" {
 		t.Errorf("rsync finds:\n%s", d)
 	}
-	list, _, err := files.ListRescued(b.src, 10)
+	list, _, err := files.ListRescued(b.src, files.RescuePlace{}, 10)
 	b.must(err)
 	if len(list) != 2 { // and a.wav: nothing is known of what the standby had
 		t.Errorf("set aside: %+v", list)

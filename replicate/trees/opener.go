@@ -27,8 +27,8 @@ type Opener interface {
 	Look(ctx context.Context, w Wanted) (Far, error)
 	// Rest has the tree at the primary looked at whole once more, and returns the number of its last change once it has come to rest.
 	Rest(ctx context.Context, w Wanted) (head uint64, err error)
-	// SetAside lists what was set aside there; more says that there is more than is told at a time.
-	SetAside(ctx context.Context, w Wanted) (list []files.Rescued, more bool, err error)
+	// SetAside lists what was set aside there, after a place in that list; more says that there is more than is told at a time.
+	SetAside(ctx context.Context, w Wanted, after files.RescuePlace) (list []files.Rescued, more bool, err error)
 	// Restore puts something that was set aside there into its place again.
 	Restore(ctx context.Context, w Wanted, set, path string) error
 }

@@ -315,6 +315,6 @@ func (noAgents) Bring(context.Context, Wanted) (io.ReadWriteCloser, error) { ret
 func (noAgents) Look(context.Context, Wanted) (Far, error)             { return Far{}, errNoAgent }
 func (noAgents) Rest(context.Context, Wanted) (uint64, error)          { return 0, errNoAgent }
 func (noAgents) Restore(context.Context, Wanted, string, string) error { return errNoAgent }
-func (noAgents) SetAside(context.Context, Wanted) ([]files.Rescued, bool, error) {
+func (noAgents) SetAside(context.Context, Wanted, files.RescuePlace) ([]files.Rescued, bool, error) {
 	return nil, false, errNoAgent
 }

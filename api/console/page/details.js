@@ -8,6 +8,7 @@ import { Actions } from "./actions.js";
 import { Chart } from "./chart.js";
 import { Progress } from "./operation.js";
 import { Files } from "./files.js";
+import { slowly } from "./pages.js";
 import { toOperation, toServer } from "./place.js";
 import { look, copyLook, readiness, result, serves, span, when, since, bytes, number, operationWord } from "./words.js";
 
@@ -128,7 +129,7 @@ export function LastOperation({ s }) {
 // slowly is asked for again when something has happened, and now and then.
 export function useRecord(ask, key, slow = false) {
   const [kept, keep] = useState(null);
-  const again = slow ? `${state.snapshot.seq} ${Math.floor(state.revision / 8)}` : state.revision;
+  const again = slow ? slowly() : state.revision;
   useEffect(() => {
     let meant = true;
     ask().then((answer) => { if (meant) keep(answer); }, () => { /* What is old is greyed by the header's own knowledge. */ });

@@ -1,9 +1,10 @@
 // The copies of a server's files: how far each is, what is not copied and why, and what waits for a person's decision.
 import { html, useState } from "./vendor/htm-preact.js";
 import { state } from "./store.js";
-import { get, serverPath } from "./api.js";
+import { get, query, serverPath } from "./api.js";
 import { Mark } from "./shape.js";
 import { Ask, mayNot } from "./actions.js";
+import { usePages, Told, Earlier } from "./pages.js";
 import { treeLook, span, when, bytes, plural } from "./words.js";
 
 export function Files({ s, standby, whole }) {
@@ -36,16 +37,17 @@ function Missing({ t, open }) {
 
 // SetAside asks the primary what was set aside there when files were brought back, once somebody wants to know.
 function SetAside({ s, t }) {
-  const [list, keep] = useState(null);
-  const [problem, tell] = useState("");
-  const ask = async () => {
-    tell("");
-    try { keep(await get(`${serverPath(s.name)}/files/${encodeURIComponent(t.name)}/set-aside`)); } catch (p) { tell(p.message); }
-  };
-  return html`<p><button type="button" data-action=${`set-aside-${t.name}`} disabled=${Boolean(state.staleSince)} onClick=${ask}>${list ? "Ask again" : "What was set aside on"} ${list ? "" : s.name}</button></p>
-    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
-    ${list && (list.files.length === 0 ? html`<p role="status">Nothing is set aside there.</p>`
-      : html`<ul class="failed">${list.files.map((a, i) => html`<li key=${a.set + a.path}><code>${a.path}</code> <small>${bytes(a.bytes)}, of ${when(a.modified_at)}; set aside ${a.set}: ${a.reason}</small>
-        <${Ask} plain order=${{ action: "restore", name: s.name, tree: t.name, aside: a }} why=${mayNot()} id=${`restore-${t.name}-${i}`}>Put it back<//></li>`)}</ul>
-        ${list.more && html`<p>There is more than is shown: <code>failoverd files set-aside ${s.name} ${t.name}</code></p>`}`)}`;
+  const [times, again] = useState(0); // it was asked
+  return html`<div><p><button type="button" data-action=${`set-aside-${t.name}`} disabled=${Boolean(state.staleSince)} onClick=${() => again((n) => n + 1)}>${times ? "Ask again" : `What was set aside on ${s.name}`}</button></p>
+    ${times > 0 && html`<${Asides} s=${s} t=${t} moment=${times} />`}</div>`;
+}
+
+function Asides({ s, t, moment }) {
+  const list = usePages({
+    key: `${s.name}/${t.name}`, part: "files", id: (a) => `${a.set}/${a.path}`, moment, ask: (page) => get(query(`${serverPath(s.name)}/files/${encodeURIComponent(t.name)}/set-aside`, page)),
+  });
+  return html`<div><${Told} list=${list} none="Nothing is set aside there." />
+    <ul class="failed">${(list.records ?? []).map((a, i) => html`<li key=${a.set + a.path}><code>${a.path}</code> <small>${bytes(a.bytes)}, of ${when(a.modified_at)}; set aside ${a.set}: ${a.reason}</small>
+      <${Ask} plain order=${{ action: "restore", name: s.name, tree: t.name, aside: a }} why=${mayNot()} id=${`restore-${t.name}-${i}`}>Put it back<//></li>`)}</ul>
+    <${Earlier} list=${list} what="files" /></div>`;
 }

@@ -10,19 +10,24 @@ import { OptionsPage } from "./options.js";
 import { NewServerPage } from "./configure.js";
 import { Log } from "./log.js";
 import { OperationPage } from "./operation.js";
-import { EventsPage } from "./events.js";
+import { HistoryPage, isHistory } from "./history.js";
 import { Dialog } from "./dialog.js";
 import { place } from "./place.js";
 import { title, standingIn, look } from "./words.js";
 
 function Page() {
   const [, redraw] = useState(0);
+  const [moves, move] = useState(0);
   useEffect(() => subscribe(() => redraw((n) => n + 1)), []);
   useEffect(() => {
-    const moved = () => { state.dialog = null; redraw((n) => n + 1); };
+    const moved = () => { state.dialog = null; move((n) => n + 1); };
     addEventListener("hashchange", moved);
     return () => removeEventListener("hashchange", moved);
   }, []);
+  // What had the focus may be gone with the page that was left: it goes on from the new one, and not from the top.
+  useEffect(() => {
+    if (moves && document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+  }, [moves]);
   useEffect(() => { document.title = state.snapshot && state.session ? title(state) : "failoverd"; });
 
   if (state.session === undefined) return html`<main class="alone"><p>Asking the standby …</p></main>`;
@@ -40,8 +45,8 @@ function Page() {
 
 function Content() {
   const at = place();
-  if (at.page === "operations") return html`<${OperationPage} id=${at.name} />`;
-  if (at.page === "events") return html`<${EventsPage} filter=${at.query} />`;
+  if (at.page === "operations" && at.name) return html`<${OperationPage} id=${at.name} />`;
+  if (isHistory(at.page)) return html`<${HistoryPage} at=${at.page} filter=${at.query} />`;
   if (at.page === "new") return html`<${NewServerPage} />`;
   if (at.page === "options") return html`<${OptionsPage} />`;
   const servers = state.snapshot.servers;

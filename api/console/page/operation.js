@@ -13,7 +13,7 @@ const ended = (state) => !["queued", "running", "cancelling", "unknown"].include
 export function OperationPage({ id }) {
   const [problem, tell] = useState(null);
   const o = useRecord(() => get(operationPath(id)).catch((p) => { tell(p); throw p; }), id);
-  if (!o) return html`<section class="operation"><h1>Operation</h1><p role="status">${problem ? `${problem.message}.` : "Asking …"}</p><p><a href="#/">Overview</a></p></section>`;
+  if (!o) return html`<section class="operation" key="asking"><h1>Operation</h1><p role="status">${problem ? `${problem.message}.` : "Asking …"}</p><p><a href="#/">Overview</a></p></section>`;
   const s = state.snapshot.servers.find((v) => v.name === o.server);
   const until = o.ended_at ? Date.parse(o.ended_at) : serverNow();
   const done = o.steps.filter((d) => d.state === "succeeded").length;
@@ -22,7 +22,7 @@ export function OperationPage({ id }) {
   const final = o.steps.find((d) => d.name === { failback: "application", handover: "start" }[o.kind]);
   const past = final && (o.kind === "handover" ? final.state === "succeeded" : final.state !== "queued" && final.state !== "skipped");
   const why = mayNot() || (o.state === "cancelling" ? "it is being cancelled" : past ? "it is past its point of no return" : "");
-  return html`<section class="operation">
+  return html`<section class="operation" key="told">
     <h1>${operationWord(o.kind)[0].toUpperCase() + operationWord(o.kind).slice(1)} of <a href=${toServer(o.server)}>${o.server}</a></h1>
     <p class="result"><${Mark} as=${result(o.state)}><b>${o.state}</b><//> ${ended(o.state) ? `after ${span((until - Date.parse(o.started_at)) / 1000)}` : `step ${Math.min(done + 1, o.steps.length)} of ${o.steps.length}, for ${span((until - Date.parse(o.started_at)) / 1000)}`}</p>
     ${o.error && html`<p class="problem">${o.error}</p>`}

@@ -7,12 +7,13 @@ import { Ask, mayNot } from "./actions.js";
 import { Table } from "./table.js";
 import { useRecord } from "./details.js";
 import { SetOptions } from "./setoptions.js";
-import { toServer, toEvents } from "./place.js";
+import { Deliveries } from "./history.js";
+import { usePages, slowly, Earlier } from "./pages.js";
+import { toServer, toEvents, toHistory } from "./place.js";
 import { when, since } from "./words.js";
 
 const good = (word) => ({ word, shape: "check", tone: "good" });
 const warn = (word) => ({ word, shape: "triangle", tone: "warn" });
-const bad = (word) => ({ word, shape: "cross", tone: "bad" });
 const quiet = (word) => ({ word, shape: "circle", tone: "quiet" });
 
 export function OptionsPage() {
@@ -24,16 +25,12 @@ export function OptionsPage() {
 
 function Alerts() {
   const { mail } = state.snapshot.standby;
-  const list = useRecord(() => get(query("/mails", { limit: 30 })), "mails", true);
-  const look = { sent: good, pending: quiet, failed: bad, dropped: warn };
+  const list = useRecord(() => get(query("/mails", { limit: 10 })), "mails", true);
   return html`<h3>Alerts</h3>
     <p><${Mark} as=${!mail.configured ? warn("no way out is configured: nobody is told of anything") : mail.ok ? good("they arrive") : warn(mail.error || `${mail.pending} wait`)} />
       ${mail.last_sent_at && html` <small>last sent ${when(mail.last_sent_at)}</small>`}</p>
     <p><${Ask} order=${{ action: "test-alert" }} why=${mayNot() || (mail.configured ? "" : "no way out is configured")} id="test-alert">Send a test alert<//></p>
-    ${list && (list.mails.length === 0 ? html`<p>Nothing has been sent yet.</p>` : html`<p><small>Delivery log, the newest first</small></p><${Table} label="Delivery log" heads=${["To", "About", "State", "Answer", "Made", "Tries"]} rows=${list.mails.map((m) => ({ key: m.id, cells: [
-      m.recipient, html`${m.server ? html`<a href=${toServer(m.server)}>${m.server}</a> ` : ""}${m.kind}`, html`<${Mark} as=${look[m.state](m.state)} />`,
-      m.answer || (m.next_try_at ? `next try ${when(m.next_try_at)}` : ""), when(m.created_at), String(m.attempts),
-    ] }))} />`)}`;
+    ${list && (list.mails.length === 0 ? html`<p>Nothing has been sent yet.</p>` : html`<p><small>Delivery log, the newest first.</small> <a href=${toHistory("mails")}>The whole delivery log</a></p><${Deliveries} list=${list.mails} />`)}`;
 }
 
 function Configuration() {
@@ -61,15 +58,16 @@ function Agents() {
 
 function Access() {
   const admin = state.session.role === "admin";
-  const list = useRecord(() => (admin ? get("/tokens") : Promise.resolve(null)), "tokens", true);
+  const list = usePages({ key: admin ? "tokens" : "", part: "tokens", id: (t) => t.id, moment: slowly(), ask: (page) => (admin ? get(query("/tokens", page)) : Promise.resolve({ tokens: [], next: null })) });
   const look = { valid: good, expired: quiet, revoked: quiet };
   return html`<h3>Who may do what</h3>
     <p>You are <b>${state.session.name}</b> (${state.session.role})${state.session.expires_at ? `, signed in until ${when(state.session.expires_at)}` : ""}. <a href=${toEvents({ kind: "audit.*" })}>What was done to the access</a></p>
-    ${list && html`<${Table} label="Tokens" heads=${["Name", "Role", "State", "Last used", "Expires", ""]} rows=${list.tokens.map((t) => ({ key: t.id, cells: [
+    ${list.records?.length > 0 && html`<${Table} label="Tokens" heads=${["Name", "Role", "State", "Last used", "Expires", ""]} rows=${list.records.map((t) => ({ key: t.id, cells: [
       html`${t.name}<small>${t.prefix}…</small>`, html`${t.role}${t.servers.length ? html`<small>${t.servers.join(", ")}</small>` : ""}`, html`<${Mark} as=${look[t.state](t.state)} />`,
       t.last_used_at ? html`${when(t.last_used_at)}<small>${t.last_from}</small>` : "never", t.expires_at ? when(t.expires_at) : "never",
       t.state === "valid" ? html`<${Ask} plain order=${{ action: "revoke-token", token: t }} why=${mayNot("admin")} id=${`revoke-${t.id}`}>Revoke ${t.name}<//>` : "",
     ] }))} />`}
+    <${Earlier} list=${list} what="tokens" />
     <p><${Ask} order=${{ action: "create-token" }} why=${mayNot("admin")} id="create-token">Make a token<//></p>`;
 }
 

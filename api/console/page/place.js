@@ -1,4 +1,5 @@
-// Where the reader is: #/, #/servers/NAME, #/servers/NAME/TAB, #/operations/ID, #/events?server=…&kind=…, #/options
+// Where the reader is: #/, #/servers/NAME, #/servers/NAME/TAB, #/operations/ID, #/options, and of the
+// history #/events?server=…&kind=…, #/operations, #/incidents, #/mails
 
 export function place() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
@@ -8,7 +9,8 @@ export function place() {
 
 export const toServer = (name, tab = "", filter = {}) => `#/servers/${encodeURIComponent(name)}${tab && `/${tab}`}${written(filter)}`;
 export const toOperation = (id) => `#/operations/${encodeURIComponent(id)}`;
-export const toEvents = (filter) => `#/events${written(filter)}`;
+export const toHistory = (part, filter = {}) => `#/${part}${written(filter)}`;
+export const toEvents = (filter) => toHistory("events", filter);
 
 function written(filter) {
   const query = new URLSearchParams(Object.entries(filter).filter(([, v]) => v)).toString();

@@ -10,6 +10,8 @@ import { Files } from "./files.js";
 import { Settings } from "./configure.js";
 import { Table } from "./table.js";
 import { EventsPage } from "./events.js";
+import { Operations } from "./history.js";
+import { usePages, slowly, Told, Earlier } from "./pages.js";
 import { Tabs, Standing, Readiness, Addresses, LastOperation, Running, DrillAge, useRecord } from "./details.js";
 import { toServer, toOperation } from "./place.js";
 import { look, copyLook, result, span, when, bytes, number, operationWord } from "./words.js";
@@ -48,7 +50,7 @@ function Decision({ s }) {
 
 function Replication({ s }) {
   const standby = state.snapshot.standby.name;
-  const done = useRecord(() => get(query(`${serverPath(s.name)}/replications`, { limit: 20 })), s.name, true);
+  const done = usePages({ key: s.name, part: "operations", id: (o) => o.id, moment: slowly(), size: 20, ask: (page) => get(query(`${serverPath(s.name)}/replications`, page)) });
   if (!s.copies.length && !s.files.length) return html`<p>No database and no files of ${s.name} are configured to be copied: a takeover moves its address, and starts an application that has no data of it.</p>`;
   return html`${s.diverged && html`<p><${Mark} as=${{ shape: "triangle", tone: "warn" }}>${standby} has written since the takeover: its data is newer than ${s.name}'s.<//></p>`}
     ${s.replication && html`<${Running} id=${s.replication} />`}
@@ -63,8 +65,8 @@ function Replication({ s }) {
         html`${c.next_at ? when(c.next_at) : "only by order"}${c.previous_at ? html`<small>kept before it: ${when(c.previous_at)}</small>` : ""}`,
       ] }))} />`}
     <${Files} s=${s} standby=${standby} whole />
-    ${done && html`<h3>Replications</h3>
-      ${done.operations.length === 0 ? html`<p>None yet.</p>` : html`<${Operations} label="Replications" list=${done.operations} />`}`}`;
+    <h3>Replications</h3><${Told} list=${done} none="None yet." />
+    ${done.records?.length > 0 && html`<${Operations} label="Replications" list=${done.records} />`}<${Earlier} list=${done} what="replications" />`;
 }
 
 // Room is what one more copy needs of the standby's disk.
@@ -74,27 +76,18 @@ function Room({ space }) {
   return html`${bytes(space.free)} free<small>${bytes(space.need)} needed${space.directory ? ` in ${space.directory}` : ""}</small>`;
 }
 
-function Operations({ label, list }) {
-  return html`<${Table} label=${label} heads=${["What", "Result", "Began", "Took", "By"]} rows=${list.map((o) => ({ key: o.id, cells: [
-    html`<a href=${toOperation(o.id)}>${operationWord(o.kind)}</a>`,
-    html`<${Mark} as=${result(o.state)} />${o.error ? html`<p class="problem">${o.error}</p>` : ""}`,
-    when(o.started_at), o.ended_at ? span((Date.parse(o.ended_at) - Date.parse(o.started_at)) / 1000) : "runs",
-    html`${o.by.name || o.by.kind}${o.reason ? html`<small>${o.reason}</small>` : ""}`,
-  ] }))} />`;
-}
-
 function Events({ s, filter }) {
   return html`<${EventsPage} of=${s.name} filter=${filter} to=${(f) => toServer(s.name, "events", f)} />`;
 }
 
 function Drills({ s }) {
-  const all = useRecord(() => get(query("/operations", { server: s.name, limit: 200 })), s.name, true);
+  const list = usePages({ key: s.name, part: "operations", id: (o) => o.id, moment: slowly(), size: 20, ask: (page) => get(query("/operations", { server: s.name, kind: "drill", ...page })) });
   const d = s.drill;
   if (!d) return html`<p>There is nothing to rehearse: no database of ${s.name} is copied, and no command asks its application.</p>`;
-  const list = all?.operations.filter((o) => o.kind === "drill") ?? [];
   return html`${d.operation && html`<${Running} id=${d.operation} />`}
     <p><${DrillAge} s=${s} /> <small>${d.next_at ? `next ${when(d.next_at)}` : "only by order"}</small></p>
     ${d.last && html`<p>${d.last.ok ? "Nothing failed" : html`<span class="problem">${d.last.error}</span>`}; it took ${span(d.last.took_s)}, and ended ${when(d.last.at)}. <a href=${toOperation(d.last.operation)}>Its steps</a></p>`}
     ${d.last?.not_rehearsed.length > 0 && html`<p>Not rehearsed:</p><ul>${d.last.not_rehearsed.map((n) => html`<li>${n}</li>`)}</ul>`}
-    <h3>Drills</h3>${list.length === 0 ? html`<p>${all ? "None yet." : "Asking …"}</p>` : html`<${Operations} label="Drills" list=${list} />`}`;
+    <h3>Drills</h3><${Told} list=${list} none="None yet." />
+    ${list.records?.length > 0 && html`<${Operations} label="Drills" list=${list.records} />`}<${Earlier} list=${list} what="drills" />`;
 }

@@ -2,7 +2,7 @@
 import { html, useState } from "./vendor/htm-preact.js";
 import { state, serverNow, signOut, changed } from "./store.js";
 import { Mark, Shape } from "./shape.js";
-import { toServer, toEvents, toOperation } from "./place.js";
+import { toServer, toEvents, toHistory, toOperation } from "./place.js";
 import { clock, when, zone, since, span, serves, unprotected, plural, look } from "./words.js";
 import { theme, nextTheme } from "./appearance.js";
 import { Ask, mayNot } from "./actions.js";
@@ -72,7 +72,7 @@ export function Incidents() {
   if (!snapshot.incidents?.length) return null;
   const why = mayNot();
   return html`<section class="incidents" aria-label="Open incidents">
-    <h2>Open incidents</h2>
+    <h2>Open incidents <a href=${toHistory("incidents")}>all incidents</a></h2>
     <ul>${snapshot.incidents.map((i) => html`<li key=${i.id} data-incident=${i.id}>
       <${Mark} as=${i.severity === "critical" ? { shape: "cross", tone: "bad" } : { shape: "triangle", tone: "warn" }}>${i.title}<//> <small>since ${when(i.opened_at)}</small>
       ${i.acknowledged ? html` <b>${i.acknowledged.by}</b> takes care${i.acknowledged.reason && `: ${i.acknowledged.reason}`}.`
