@@ -13,7 +13,7 @@ import (
 
 // Texts for people name servers: why one is not taken over names those that are silent as well, or the one that the standby stands
 // in for. Whoever sees some servers only gets these texts without the names of the others. Nothing else of an answer is changed:
-// what is about another server is not in it.
+// what is about another server is not in it. Who may write back what was read, an admin, sees all servers.
 
 // somebodyElse stands for the name of a server that the reader may not see.
 const somebodyElse = "another server"
@@ -26,21 +26,26 @@ func isText(key string) bool {
 	}, key)
 }
 
-// discreet returns what puts other words for the names of those servers that the caller may not see.
-func discreet(c *caller, servers []status.Server) func(string) string {
-	var names []string
-	for _, s := range servers {
-		names = append(names, s.Name)
+// namesOf are the names of servers.
+func namesOf(servers []status.Server) []string {
+	names := make([]string, len(servers))
+	for i, v := range servers {
+		names[i] = v.Name
 	}
+	return names
+}
+
+// discreet returns what puts other words for those names of servers that the caller may not see.
+func discreet(c *caller, names []string) func(string) string {
 	if !slices.ContainsFunc(names, func(name string) bool { return !c.sees(name) }) {
 		return func(text string) string { return text }
 	}
 	// The longest first: one name may begin another one.
-	slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
-	for i, name := range names {
-		names[i] = regexp.QuoteMeta(name)
+	quoted := slices.SortedFunc(slices.Values(names), func(a, b string) int { return len(b) - len(a) })
+	for i, name := range quoted {
+		quoted[i] = regexp.QuoteMeta(name)
 	}
-	whole := regexp.MustCompile(`\b(` + strings.Join(names, "|") + `)(\b|$)`)
+	whole := regexp.MustCompile(`\b(` + strings.Join(quoted, "|") + `)(\b|$)`)
 	return func(text string) string {
 		return whole.ReplaceAllStringFunc(text, func(name string) string {
 			if c.sees(name) {
@@ -56,7 +61,7 @@ func (s *Server) hide(c *caller) func(string) string {
 	if c == nil || c.servers == nil {
 		return nil
 	}
-	return discreet(c, s.standby.Snapshot().Servers)
+	return discreet(c, namesOf(s.standby.Snapshot().Servers))
 }
 
 // discretely is an answer with its texts changed by hide. The answer itself stays as it is: parts of it are everybody's.
@@ -109,10 +114,10 @@ func changed(v reflect.Value, key string, hide func(string) string) reflect.Valu
 		}
 		return out
 	case reflect.Struct:
-		out.Set(v)
 		if v.Type() == reflect.TypeFor[time.Time]() {
-			return out
+			return v
 		}
+		out.Set(v)
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() {
 				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -133,8 +138,13 @@ func (s *Server) discreetMessages(c *caller) func(told) []byte {
 	if c.servers == nil {
 		return nil
 	}
+	var names []string
+	var hide func(string) string // by these names, which seldom change
 	return func(e told) []byte {
-		list, err := tell([]journal.Event{discretely(e.Event, s.hide(c))})
+		if now := namesOf(s.standby.Snapshot().Servers); hide == nil || !slices.Equal(names, now) {
+			names, hide = now, discreet(c, now)
+		}
+		list, err := tell([]journal.Event{discretely(e.Event, hide)})
 		if err != nil { // It was told once already.
 			s.log.Error("make a message of a stream", "err", err)
 			return nil

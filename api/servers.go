@@ -152,7 +152,7 @@ func visible(c *caller, now status.Snapshot) status.Snapshot {
 		return now
 	}
 	hidden := func(name string) bool { return !c.sees(name) }
-	all := now.Servers
+	hide := discreet(c, namesOf(now.Servers))
 	now.Servers = slices.DeleteFunc(slices.Clone(now.Servers), func(x status.Server) bool { return hidden(x.Name) })
 	now.Attention = slices.DeleteFunc(slices.Clone(now.Attention), func(x status.Notice) bool { return x.Server != "" && hidden(x.Server) })
 	now.Incidents = slices.DeleteFunc(slices.Clone(now.Incidents), func(x status.Incident) bool { return hidden(x.Server) })
@@ -160,7 +160,6 @@ func visible(c *caller, now status.Snapshot) status.Snapshot {
 	if now.Standby.Config.Error != "" {
 		now.Standby.Config.Error = "the newest files were not taken; whoever sees all servers sees why" // It quotes what is written about servers.
 	}
-	hide := discreet(c, all)
 	named := func(text string) bool { return hide(text) != text }
 	now.Standby.Config.NeedsRestart = slices.DeleteFunc(slices.Clone(now.Standby.Config.NeedsRestart), named)
 	for i, x := range now.Attention { // About the standby; what follows the colon quotes the configuration.
