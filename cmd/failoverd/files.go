@@ -79,13 +79,15 @@ back as ever.`,
 		p.decideCommand(decision{
 			order: api.DiscardDiverged, short: "Give up what the stand-in wrote, and copy from live again",
 			long: `Gives up what the stand-in has written in the copy during a takeover: the copy
-becomes what the primary has. What is replaced goes to the copy's trash. If the
-primary needs these files, bring them back first: failoverd replicate to-live,
-where the primary's agent has the tree, else by hand.`,
+becomes what the primary has. What is replaced or deleted goes to the copy's
+trash. More deletions than the brake lets pass wait as ever, and are told: let
+them happen by failoverd files confirm-deletions. If the primary needs these
+files, bring them back first: failoverd replicate to-live, where the primary's
+agent has the tree, else by hand.`,
 			reason: "not needed", loses: true,
 			wrong: func(t status.Tree) bool { return !t.Diverged },
 			effect: func(t status.Tree) string {
-				return fmt.Sprintf("What the stand-in wrote in %s is GIVEN UP: it becomes what %s is now.", t.Directory, t.Source)
+				return fmt.Sprintf("What the stand-in wrote in %s is GIVEN UP: it becomes what %s is now. Deletions past the brake wait to be confirmed.", t.Directory, t.Source)
 			},
 		}))
 	return cmd

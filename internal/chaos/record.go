@@ -106,6 +106,14 @@ func (r *recorder) reach(host string, on bool) {
 	})
 }
 
+// discarded says whether somebody has ordered that what the stand-in wrote in the files is given up.
+func (r *recorder) discarded() (found bool) {
+	r.note(func(h *History) {
+		found = slices.ContainsFunc(h.Done, func(d Done) bool { return d.Step.Verb == "discard" && d.Error == "" })
+	})
+	return found
+}
+
 // lives and died take down when the daemon begins and ends, froze when it is stopped and goes on.
 func (r *recorder) lives() {
 	r.note(func(h *History) { h.Lives = append(h.Lives, Life{Span: Span{From: time.Now()}}) })
