@@ -252,7 +252,7 @@ func (f *fakeStandby) Operations(_ context.Context, q journal.OperationQuery) ([
 	defer f.mu.Unlock()
 	var all []plan.Record
 	for _, r := range f.records {
-		if chosen(q.Server, q.Servers, r.Server) && (q.Kinds == nil || slices.Contains(q.Kinds, r.Kind)) {
+		if chosen(q.Server, q.Servers, r.Server) && (q.Kinds == nil || slices.Contains(q.Kinds, r.Kind)) && strings.Contains(r.OrderKey, q.Having) {
 			all = append(all, r)
 		}
 	}

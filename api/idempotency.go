@@ -75,7 +75,7 @@ func (s *Server) begun(ctx context.Context, o *status.Order, kind, server string
 	if end, err = s.once.hold(ctx, name); err != nil {
 		return nil, plan.Record{}, err
 	}
-	last, err := s.standby.Operations(ctx, journal.OperationQuery{Limit: keyMost})
+	last, err := s.standby.Operations(ctx, journal.OperationQuery{Limit: keyMost, Having: name})
 	if err != nil {
 		end()
 		return nil, plan.Record{}, err

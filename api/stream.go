@@ -147,10 +147,23 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, last int64, keep
 	s.pump(ctx, out, last, keep)
 }
 
-// gather is how long a stream that has just had an event waits for the next ones. The first event after a pause is sent
-// at once; in a storm a hundred streams are written to twenty times a second, and not once for each event, so that the
-// decisions that make the events have the processor.
-const gather = 50 * time.Millisecond
+// gather is how long a stream that has just had an event waits for the next ones, and gatherMost how long in a storm. The
+// first event after a pause is sent at once; in a storm a hundred streams are written to five times a second, and not once
+// for each event, so that the decisions that make the events have the processor.
+const (
+	gather     = 50 * time.Millisecond
+	gatherMost = 4 * gather
+	// crowd is how many events at a time make a storm: nobody reads them one by one.
+	crowd = 32
+)
+
+// gathers is how long a stream waits that has waited so long before, and had so many events then.
+func gathers(before time.Duration, events int) time.Duration {
+	if events < crowd {
+		return gather
+	}
+	return min(2*before, gatherMost)
+}
 
 // pump sends what there is and waits for more, again and again.
 func (s *Server) pump(ctx context.Context, out *sender, last int64, keep func(journal.Event) bool) {
@@ -158,6 +171,7 @@ func (s *Server) pump(ctx context.Context, out *sender, last int64, keep func(jo
 	defer alive.Stop()
 	gathering := time.NewTimer(gather)
 	defer gathering.Stop()
+	pause := gather
 	var burst []byte
 	sent := last
 	for out.err == nil {
@@ -188,7 +202,8 @@ func (s *Server) pump(ctx context.Context, out *sender, last int64, keep func(jo
 		out.flush()
 		if len(events) > 0 {
 			if len(events) < tailPage { // It has caught up.
-				gathering.Reset(gather)
+				pause = gathers(pause, len(events))
+				gathering.Reset(pause)
 				select {
 				case <-gathering.C:
 				case <-ctx.Done():

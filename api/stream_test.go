@@ -306,6 +306,19 @@ func TestThousandIdleStreams(t *testing.T) {
 	eventually(t, func() bool { return w.api.streams.count() == 0 && runtime.NumGoroutine() < goroutines+20 })
 }
 
+// TestGathers: what comes now and then is not kept waiting longer than before, and a storm is over as soon as few come.
+func TestGathers(t *testing.T) {
+	wait := gather
+	for i, step := range []struct {
+		events int
+		want   time.Duration
+	}{{1, gather}, {crowd - 1, gather}, {crowd, 2 * gather}, {200, gatherMost}, {200, gatherMost}, {crowd - 1, gather}, {crowd, 2 * gather}} {
+		if wait = gathers(wait, step.events); wait != step.want {
+			t.Errorf("%d: after %d events it waits %s, want %s", i, step.events, wait, step.want)
+		}
+	}
+}
+
 // In a storm of events a stream is written to now and then, and with all of them in order; one that comes alone is sent at once.
 func TestStreamGathersAStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -334,8 +347,8 @@ func TestStreamGathersAStorm(t *testing.T) {
 		if w.at[0] != 0 || w.at[len(w.at)-1] != alone {
 			t.Errorf("the first is sent after %s, the last after %s and not %s", w.at[0], w.at[len(w.at)-1], alone)
 		}
-		if n := len(w.at); n > 30 {
-			t.Errorf("%d events of a second are written in %d parts, want 30 at most", storm, n)
+		if n := len(w.at); n > 10 {
+			t.Errorf("%d events of a second are written in %d parts, want 10 at most", storm, n)
 		}
 		var got, want []string
 		for line := range strings.Lines(w.text.String()) {

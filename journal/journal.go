@@ -58,7 +58,7 @@ type Journal struct {
 	lock   *os.File // holds the flock; nil when read only
 	writer *sql.DB  // exactly one connection; nil when read only
 	keeper *sql.DB  // folds the log into the file beside the writer; nil when read only
-	reader *sql.DB  // a small pool that cannot write
+	reader *reading // a small pool that cannot write
 	stmts  *statements
 
 	turn    chan struct{} // whoever has put a value in may use the writer

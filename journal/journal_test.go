@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -113,6 +114,31 @@ func TestCommitIsReadBack(t *testing.T) {
 	second.ID, second.Recipient = 2, "night@example.com"
 	if diff := cmp.Diff([]Mail{wantMail, second}, mails); err != nil || diff != "" {
 		t.Errorf("mails: %v (-want +got)\n%s", err, diff)
+	}
+}
+
+// TestOperationsThatHaveAText: of those that the rest of the query chooses, and of as many as its limit.
+func TestOperationsThatHaveAText(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	for i, body := range []string{`{"order_key":"a-1"}`, `{"order_key":"b-1"}`, `{"order_key":"a-2"}`, ``} {
+		var text json.RawMessage
+		if body != "" {
+			text = json.RawMessage(body)
+		}
+		commit(t, j, Batch{Operations: []Operation{{ID: strconv.Itoa(i), Kind: "drill", Started: time.Unix(int64(i), 0), Body: text}}})
+	}
+	for limit, want := range map[int][]string{0: {"2", "0"}, 3: {"2"}, 1: nil} {
+		found, err := j.Operations(t.Context(), OperationQuery{Having: `"a-`, Limit: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, o := range found {
+			got = append(got, o.ID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("of the newest %d: -want +got\n%s", limit, diff)
+		}
 	}
 }
 

@@ -94,10 +94,11 @@ func Open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 		j.reserve = reserve{dir: j.dir, log: j.log}
 		j.reserve.renew()
 	}
-	j.reader, err = sql.Open("sqlite", dsn(j.path(), "mode=ro", "_query_only=1"))
+	pool, err := sql.Open("sqlite", dsn(j.path(), "mode=ro", "_query_only=1"))
 	if err != nil {
 		return nil, fmt.Errorf("open the journal in %s: %w", dir, err)
 	}
+	j.reader = newReading(pool)
 	j.reader.SetMaxOpenConns(readers)
 	j.reader.SetMaxIdleConns(readers)
 	if err := j.reader.PingContext(ctx); err != nil {

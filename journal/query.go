@@ -32,7 +32,8 @@ type OperationQuery struct {
 	Kinds   []string // of one of these; nil: of all
 	Open    *bool
 	Before  Position
-	Limit   int // 0: 1000
+	Limit   int    // 0: 1000
+	Having  string // of those that are chosen by all this, the ones whose body has this text
 }
 
 // Position is a place in a list that is in order of time, the newest first: that of the record that began then and has this
@@ -205,6 +206,10 @@ func (j *Journal) Operations(ctx context.Context, q OperationQuery) ([]Operation
 	}
 	w.older("started", q.Before)
 	query := selectOperation + w.String() + " ORDER BY started DESC, id DESC" + w.limit(q.Limit)
+	if q.Having != "" {
+		query = "SELECT * FROM (" + query + ") WHERE instr(body, ?) > 0"
+		w.args = append(w.args, q.Having)
+	}
 	operations, err := collect(ctx, j.reader, scanOperation, query, w.args...)
 	if err != nil {
 		return nil, fmt.Errorf("read operations: %w", err)
@@ -241,7 +246,7 @@ func scanOperation(row *sql.Rows) (o Operation, err error) {
 }
 
 // collect runs a query and reads each of its rows.
-func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func collect[T any](ctx context.Context, db *reading, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, classify(err)

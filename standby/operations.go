@@ -358,4 +358,5 @@ func (s *Standby) run(f func()) {
 		return // what is written down is gone on with at the next start
 	}
 	s.tasks.Go(f)
+	s.ran = true
 }

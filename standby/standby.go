@@ -35,6 +35,7 @@ type Standby struct {
 	due        []*server     // a decision is wanted about these
 	retry      []func(*turn) // what could not be written down yet
 	stopping   bool
+	ran        bool                                 // a task was begun in this turn
 	reporting  bool                                 // the daily report is being made
 	judging    bool                                 // the readiness is being looked at
 	judged     time.Time                            // when it was last

@@ -183,8 +183,10 @@ func (t *turn) commit(ctx context.Context) error {
 	if t.aim {
 		t.s.retarget()
 	}
-	if len(t.acts) > 0 {
-		runtime.Gosched() // What was begun goes first.
+	if t.s.ran {
+		// What was begun goes first. Where nothing was, the next turn would wait behind all readers of a storm.
+		t.s.ran = false
+		runtime.Gosched()
 	}
 	t.s.scribe.write(events)
 	return nil

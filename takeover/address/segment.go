@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/vishvananda/netlink"
 )
 
 // Segment is one interface's view of its neighbours: it hears who claims which
@@ -25,10 +23,12 @@ type Segment struct {
 	opened  *ears // by Listen, until Run takes them
 	mouth   mouth
 
-	mu   sync.Mutex
-	ifi  *net.Interface  // as it was last seen
-	own  map[string]bool // the hardware addresses of this host
-	seen time.Time       // when that was
+	mu     sync.Mutex
+	ifi    *net.Interface  // as it was last seen
+	own    map[string]bool // the hardware addresses of this host
+	seen   time.Time       // when that was
+	voices []netip.Prefix  // the addresses to ask from, as they were last listed
+	listed time.Time       // when that was
 }
 
 // Listen opens the sockets on an interface, so that nothing is missed from now
@@ -115,11 +115,10 @@ func (s *Segment) lookRecently() (*net.Interface, error) {
 }
 
 // Ask asks the segment once whether anybody has the address. The answer, if
-// any, is a claim.
+// any, is a claim. It is not asked in the name of an address that was assumed.
 func (s *Segment) Ask(ip netip.Addr) error {
 	err := s.send(s.lookRecently, func(ifi *net.Interface) ([][]byte, error) {
-		// The sender is looked up each time: in the name of an address that was given back a moment ago nothing is asked.
-		b, err := question(ifi.HardwareAddr, sender(ifi, ip), ip)
+		b, err := question(ifi.HardwareAddr, sender(s.voicesRecently(ifi), ip), ip)
 		return [][]byte{b}, err
 	})
 	if err != nil {
@@ -147,7 +146,7 @@ func (s *Segment) AnnounceFor(ip netip.Addr, holder net.HardwareAddr) error {
 	err := s.send(s.look, func(ifi *net.Interface) ([][]byte, error) {
 		from := ip
 		if !ip.Is4() {
-			if from = sender(ifi, ip); !from.IsValid() {
+			if from = sender(voices(ifi), ip); !from.IsValid() {
 				return nil, errors.New("there is no link-local address to speak from")
 			}
 		}
@@ -172,30 +171,14 @@ func (s *Segment) Introduce(service, neighbour netip.Addr) error {
 	return nil
 }
 
-// Known is the hardware address that the kernel's neighbour table has for an
-// address on this interface; nil if it has none.
-func (s *Segment) Known(ip netip.Addr) net.HardwareAddr {
-	ifi, err := s.lookRecently()
-	if err != nil {
-		return nil
+// voicesRecently is voices, unless they were listed a moment ago.
+func (s *Segment) voicesRecently(ifi *net.Interface) []netip.Prefix {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listed.IsZero() || time.Since(s.listed) >= recent {
+		s.voices, s.listed = voices(ifi), time.Now()
 	}
-	family := netlink.FAMILY_V6
-	if ip.Is4() {
-		family = netlink.FAMILY_V4
-	}
-	// An interrupted dump still has data, and most often what is looked for.
-	list, err := netlink.NeighList(ifi.Index, family)
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-		s.log.Debug("neighbours could not be listed", "err", err)
-	}
-	for _, n := range list {
-		found, ok := netip.AddrFromSlice(n.IP)
-		if ok && found.Unmap() == ip.WithZone("") && len(n.HardwareAddr) == 6 && !isZero(n.HardwareAddr) &&
-			n.State&(netlink.NUD_INCOMPLETE|netlink.NUD_FAILED|netlink.NUD_NOARP) == 0 {
-			return n.HardwareAddr
-		}
-	}
-	return nil
+	return s.voices
 }
 
 // send builds frames for the interface as look finds it and sends them.
@@ -214,18 +197,28 @@ func (s *Segment) send(look func() (*net.Interface, error), build func(*net.Inte
 	return s.mouth.say(ifi.Index, frames)
 }
 
-// sender is the address of the interface from which an address is asked for:
-// the link-local one for IPv6, and for IPv4 one of a network that both are in,
-// since others need not be answered to. Invalid without one.
-func sender(ifi *net.Interface, ip netip.Addr) netip.Addr {
-	addrs, err := ifi.Addrs()
+// voices are the addresses of the interface that this host speaks from. Those that it has assumed are not among them: in the
+// name of one that was given back a moment ago neighbours would be told of a holder that it has no more.
+func voices(ifi *net.Interface) []netip.Prefix {
+	all, err := kernel{}.addresses()
 	if err != nil {
-		return netip.Addr{}
+		return nil
 	}
-	for _, a := range addrs {
-		own, err := netip.ParsePrefix(a.String())
+	var list []netip.Prefix
+	for _, e := range all {
+		if e.index == ifi.Index && !e.marked() {
+			list = append(list, e.prefix)
+		}
+	}
+	return list
+}
+
+// sender is the one from which an address is asked for: the link-local one for IPv6, and for IPv4 one of a network that both
+// are in, since others need not be answered to. Invalid without one.
+func sender(voices []netip.Prefix, ip netip.Addr) netip.Addr {
+	for _, own := range voices {
 		switch {
-		case err != nil || own.Addr() == ip:
+		case own.Addr() == ip:
 		case ip.Is4() && own.Addr().Is4() && own.Masked().Contains(ip), ip.Is6() && own.Addr().Is6() && own.Addr().IsLinkLocalUnicast():
 			return own.Addr()
 		}

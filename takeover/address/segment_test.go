@@ -121,11 +121,15 @@ func TestAnnouncementsAndQuestionsOnTheWire(t *testing.T) {
 }
 
 // TestQuestionsAreNoProbes: who probes for its own address while the standby asks for it must not take that for a conflict.
-// Where the standby has no address of the network, nor is there another way than a probe.
+// Where the standby has no address of the network but one that it has assumed, there is no other way than a probe: in the
+// name of that one nothing is asked.
 func TestQuestionsAreNoProbes(t *testing.T) {
 	t.Parallel()
 	w := newLAN(t)
 	seg, _ := segmentOn(t, w.standby)
+	on(t, w.standby, func() error {
+		return NewHolder(discard()).Assume(t.Context(), "eth0", netip.MustParsePrefix("10.98.0.9/24"))
+	})
 	wire := w.client.Capture()
 	for asked, from := range map[string]string{
 		"10.99.0.50": "10.99.0.20",
@@ -268,6 +272,10 @@ func TestAnnouncementsMoveANeighboursCache(t *testing.T) {
 				}
 				if got := seg.Known(service); got != nil {
 					t.Errorf("our own address is known as a neighbour's, %v", got)
+				}
+				// Kernels before 5.0 are asked otherwise.
+				if got, err := listedNeighbour(seg.ifi.Index, ip(family.client)); err != nil || got.String() != w.client.MAC().String() {
+					t.Errorf("the client is listed as %v, %v", got, err)
 				}
 				return nil
 			})
