@@ -12,7 +12,7 @@ import (
 )
 
 // checkpointEvery is after how many commits Run is asked to fold the log into the file.
-const checkpointEvery = 500
+const checkpointEvery = 250
 
 // foldWithoutReserve is after how many commits the log is folded when the disk has no room: a log that is
 // folded often stays small, and leaves what little room there is to the file.
@@ -68,7 +68,7 @@ func (j *Journal) write(ctx context.Context, fill func(*transaction) error) erro
 	err := j.attempt(fill)
 	if errors.Is(err, ErrFull) {
 		j.reserve.giveUp()
-		if foldErr := j.fold(context.Background()); foldErr != nil && !errors.Is(foldErr, ErrFull) {
+		if _, foldErr := j.fold(context.Background()); foldErr != nil && !errors.Is(foldErr, ErrFull) {
 			j.log.Warn("fold the journal's log on a full disk", "err", foldErr)
 		}
 		err = j.attempt(fill)
@@ -76,7 +76,8 @@ func (j *Journal) write(ctx context.Context, fill func(*transaction) error) erro
 	j.lastCommit.Store(time.Now().UnixNano())
 	n := j.commits.Add(1)
 	if !j.reserve.kept.Load() && n%foldWithoutReserve == 0 {
-		j.report("fold the journal's log", j.fold(context.Background()))
+		_, err := j.fold(context.Background())
+		j.report("fold the journal's log", err)
 	}
 	if n >= checkpointEvery {
 		select {

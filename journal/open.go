@@ -117,7 +117,7 @@ func (j *Journal) openWriter(ctx context.Context) error {
 	// A commit changes some ten pages and writes each of them whole: small ones make a new journal's commits
 	// shorter, by a fifth of their time.
 	writer, err := sql.Open("sqlite", dsn(j.path(), "_pragma=page_size(1024)", "_txlock=immediate", "_journal_mode=WAL", "_synchronous=FULL",
-		"_pragma=wal_autocheckpoint(8000)", "_pragma=cache_size(-4000)"))
+		"_pragma=wal_autocheckpoint(64000)", "_pragma=cache_size(-4000)"))
 	if err != nil {
 		return err
 	}

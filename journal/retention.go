@@ -57,17 +57,36 @@ func (j *Journal) checkpoint(ctx context.Context) error {
 	if j.keeper == nil || j.commits.Swap(0) == 0 {
 		return nil
 	}
-	return j.fold(ctx)
+	logged, err := j.fold(ctx)
+	if err != nil || logged < longLog {
+		return err
+	}
+	// What was committed meanwhile is in the log as well, and it would go on growing. That is little, and is copied while
+	// nobody commits.
+	select {
+	case j.turn <- struct{}{}:
+	case <-j.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-j.turn }()
+	_, err = j.fold(ctx)
+	return err
 }
 
-// fold copies the log into the file, on a connection of its own so that commits go on meanwhile.
-// When all of it was copied, the next commit starts the log afresh.
-func (j *Journal) fold(ctx context.Context) error {
-	var busy, logged, copied int64
+// longLog is of how many pages a log is, of 1 KiB each, that has to be begun afresh though commits follow each other
+// without a pause.
+const longLog = 4000
+
+// fold copies the log into the file, on a connection of its own so that commits go on meanwhile, and returns how many pages
+// the log has. When all of it was copied, the next commit starts the log afresh.
+func (j *Journal) fold(ctx context.Context) (logged int64, err error) {
+	var busy, copied int64
 	if err := j.keeper.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &logged, &copied); err != nil {
-		return classify(err)
+		return 0, classify(err)
 	}
-	return nil
+	return logged, nil
 }
 
 // prune removes what is too old at now, in small transactions.
