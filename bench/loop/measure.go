@@ -111,13 +111,11 @@ func (w *world) once(ctx context.Context, l *load, heard *wire, first, last int)
 	heard.clear()
 	l.take()
 	for i := first; i < last; i++ {
-		excess, known, err := w.die(ctx, heard, servers-mortal+i)
+		excess, err := w.die(ctx, heard, servers-mortal+i)
 		if err != nil {
 			return r, err
 		}
-		if known {
-			r.excess = append(r.excess, excess)
-		}
+		r.excess = append(r.excess, excess)
 		if err := wait(ctx, w.duration/time.Duration(2*(last-first))); err != nil {
 			return r, err
 		}
@@ -156,32 +154,22 @@ func (w *world) once(ctx context.Context, l *load, heard *wire, first, last int)
 	return r, err
 }
 
-// die has one primary die, half a beat after it was pinged, and says how long after the inevitable time its address was
-// announced; known is false if it is not sure which ping was the last one that was answered.
-func (w *world) die(ctx context.Context, heard *wire, i int) (excess time.Duration, known bool, err error) {
+// die has one primary die, and says how long after the inevitable time its address was announced.
+func (w *world) die(ctx context.Context, heard *wire, i int) (excess time.Duration, err error) {
 	a := address(i)
-	// So many beats at random, and never where a ping is under way.
 	if err := wait(ctx, rand.N(2*beat)); err != nil {
-		return 0, false, err
-	}
-	answered := heard.lastPing(a)
-	for time.Since(answered) < beat/10 || time.Since(answered) > beat/3 {
-		if err := wait(ctx, time.Millisecond); err != nil {
-			return 0, false, err
-		}
-		answered = heard.lastPing(a)
+		return 0, err
 	}
 	rules := fmt.Sprintf("add element inet loop dead { %s }\nadd element arp loop dead { %s }\n", a, a)
 	if err := w.firewall(ctx, rules); err != nil {
-		return 0, false, err
+		return 0, err
 	}
-	known = heard.lastPing(a).Equal(answered)
 	var at time.Time
 	err = w.until(ctx, name(i)+" to be taken over", func() (done bool) {
 		at, done = heard.announcedAt(a)
 		return done
 	})
-	return at.Sub(answered.Add(mortalFailAfter*beat + timeout)), known, err
+	return at.Sub(heard.lastAnswered(a).Add(mortalFailAfter*beat + timeout)), err
 }
 
 // scrape reads the daemon's metrics.

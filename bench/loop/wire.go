@@ -15,23 +15,35 @@ import (
 	"failoverd/internal/lab"
 )
 
-// wire is what the primaries' host hears: pings, and addresses that are announced. Times are the kernel's.
+// wire is what the primaries' host hears and says: pings and their answers, and addresses that are announced. Times are the
+// kernel's.
 type wire struct {
 	files   []*os.File
 	reading sync.WaitGroup
 
 	mu        sync.Mutex
 	pings     map[netip.Addr][]time.Time
+	open      map[question]time.Time   // pings without an answer
+	answered  map[netip.Addr]time.Time // when the last one was heard that was answered
 	announced map[netip.Addr]time.Time // first
+}
+
+// question tells one ping from all others.
+type question struct {
+	to     netip.Addr
+	number [4]byte // identifier and sequence number
 }
 
 // listen begins to listen.
 func listen(h *lab.Host) (*wire, error) {
-	w := &wire{pings: map[netip.Addr][]time.Time{}, announced: map[netip.Addr]time.Time{}}
+	w := &wire{
+		pings: map[netip.Addr][]time.Time{}, open: map[question]time.Time{},
+		answered: map[netip.Addr]time.Time{}, announced: map[netip.Addr]time.Time{},
+	}
 	for _, kind := range []struct {
 		protocol uint16
 		take     func([]byte, time.Time)
-	}{{unix.ETH_P_IP, w.ping}, {unix.ETH_P_ARP, w.arp}} {
+	}{{unix.ETH_P_ALL, w.ping}, {unix.ETH_P_ARP, w.arp}} {
 		var f *os.File
 		if err := h.Do(func() (err error) { f, err = open(h.Link(), kind.protocol); return err }); err != nil {
 			return nil, errors.Join(err, w.close())
@@ -86,20 +98,31 @@ func read(f *os.File, take func([]byte, time.Time)) {
 	}
 }
 
-// ping takes an IPv4 packet.
+// ping takes a packet, which may be a ping or an answer.
 func (w *wire) ping(b []byte, at time.Time) {
-	const icmp, echo = 1, 8
-	if len(b) < 20 || b[9] != icmp {
+	const icmp, echo, reply = 1, 8, 0
+	if len(b) < 20 || b[0]>>4 != 4 || b[9] != icmp {
 		return
 	}
 	header := int(b[0]&15) * 4
-	if len(b) <= header || b[header] != echo {
+	if len(b) < header+8 {
 		return
 	}
+	number := [4]byte(b[header+4 : header+8])
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	to := netip.AddrFrom4([4]byte(b[16:20]))
-	w.pings[to] = append(w.pings[to], at)
+	switch b[header] {
+	case echo:
+		to := netip.AddrFrom4([4]byte(b[16:20]))
+		w.pings[to] = append(w.pings[to], at)
+		w.open[question{to, number}] = at
+	case reply:
+		q := question{netip.AddrFrom4([4]byte(b[12:16])), number}
+		if asked, found := w.open[q]; found {
+			w.answered[q.to] = asked
+			delete(w.open, q)
+		}
+	}
 }
 
 // arp takes an ARP packet.
@@ -115,14 +138,11 @@ func (w *wire) arp(b []byte, at time.Time) {
 	}
 }
 
-// lastPing is when an address was last pinged, the zero time if it never was.
-func (w *wire) lastPing(a netip.Addr) time.Time {
+// lastAnswered is when the last ping of an address was heard that was answered.
+func (w *wire) lastAnswered(a netip.Addr) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if all := w.pings[a]; len(all) > 0 {
-		return all[len(all)-1]
-	}
-	return time.Time{}
+	return w.answered[a]
 }
 
 // announcedAt is when an address was first announced, if it was.
@@ -137,7 +157,8 @@ func (w *wire) announcedAt(a netip.Addr) (time.Time, bool) {
 func (w *wire) clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pings = map[netip.Addr][]time.Time{}
+	clear(w.pings)
+	clear(w.open)
 }
 
 // beats are how far each ping was behind its beat, and how many beats had no ping, of the addresses that keep theirs.

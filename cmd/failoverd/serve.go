@@ -87,6 +87,7 @@ type service struct {
 // run makes everything, runs it until the context ends, and undoes it in
 // reverse.
 func (d service) run(ctx context.Context) (err error) {
+	spreadOut()
 	log := d.log
 	c, err := config.Load(d.file)
 	if err != nil {
@@ -155,7 +156,7 @@ func (d service) run(ctx context.Context) (err error) {
 		stop, cancel := context.WithCancel(running)
 		defer cancel()
 		defer context.AfterFunc(ctx, cancel)()
-		return s.Run(stop)
+		return goFirst(log, "the decision loop", func() error { return s.Run(stop) })
 	})
 	g.Go(func() error { return w.net.Run(others) })
 	g.Go(func() error { return w.journal.Run(others) })
