@@ -22,7 +22,8 @@ install: ## lay out what the packages install, below DESTDIR, after make build
 packages: ## the deb, the rpm and the list of what is in the program, in bin/packages
 	scripts/packages
 
-test-packages: deps packages ## installed, upgraded while standing in, removed and purged, in a Debian that runs; root, and minutes
+test-packages: packages ## installed, upgraded while standing in, removed and purged, in a Debian that runs; root, and minutes
+	scripts/test-deps packages
 	scripts/test-packages
 
 demo: build ## a primary dies and its service goes on, in a world of network namespaces
