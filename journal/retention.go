@@ -57,9 +57,9 @@ func (j *Journal) checkpoint(ctx context.Context) error {
 	if j.keeper == nil || j.commits.Swap(0) == 0 {
 		return nil
 	}
-	logged, err := j.fold(ctx)
-	if err != nil || logged < longLog {
-		return err
+	logged, copied, err := j.fold(ctx)
+	if err != nil || logged < longLog || copied < logged {
+		return err // a reader may still need what was not copied, and nobody waits for it
 	}
 	// What was committed meanwhile is in the log as well, and it would go on growing. That is little, and is copied while
 	// nobody commits.
@@ -71,7 +71,7 @@ func (j *Journal) checkpoint(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-j.turn }()
-	_, err = j.fold(ctx)
+	_, _, err = j.fold(ctx)
 	return err
 }
 
@@ -80,13 +80,11 @@ func (j *Journal) checkpoint(ctx context.Context) error {
 const longLog = 4000
 
 // fold copies the log into the file, on a connection of its own so that commits go on meanwhile, and returns how many pages
-// the log has. When all of it was copied, the next commit starts the log afresh.
-func (j *Journal) fold(ctx context.Context) (logged int64, err error) {
-	var busy, copied int64
-	if err := j.keeper.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &logged, &copied); err != nil {
-		return 0, classify(err)
-	}
-	return logged, nil
+// the log had then and how many of them were copied. When all of it was, the next commit starts the log afresh.
+func (j *Journal) fold(ctx context.Context) (logged, copied int64, err error) {
+	var busy int64
+	err = j.keeper.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &logged, &copied)
+	return logged, copied, classify(err)
 }
 
 // prune removes what is too old at now, in small transactions.

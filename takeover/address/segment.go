@@ -174,11 +174,16 @@ func (s *Segment) Introduce(service, neighbour netip.Addr) error {
 // voicesRecently is voices, unless they were listed a moment ago.
 func (s *Segment) voicesRecently(ifi *net.Interface) []netip.Prefix {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.listed.IsZero() || time.Since(s.listed) >= recent {
-		s.voices, s.listed = voices(ifi), time.Now()
+	list, listed := s.voices, s.listed
+	s.mu.Unlock()
+	if !listed.IsZero() && time.Since(listed) < recent {
+		return list
 	}
-	return s.voices
+	list = voices(ifi)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.voices, s.listed = list, time.Now()
+	return list
 }
 
 // send builds frames for the interface as look finds it and sends them.
