@@ -68,7 +68,7 @@ func (j *Journal) write(ctx context.Context, fill func(*transaction) error) erro
 	err := j.attempt(fill)
 	if errors.Is(err, ErrFull) {
 		j.reserve.giveUp()
-		if _, _, foldErr := j.fold(context.Background()); foldErr != nil && !errors.Is(foldErr, ErrFull) {
+		if foldErr := j.fold(context.Background()); foldErr != nil && !errors.Is(foldErr, ErrFull) {
 			j.log.Warn("fold the journal's log on a full disk", "err", foldErr)
 		}
 		err = j.attempt(fill)
@@ -76,8 +76,7 @@ func (j *Journal) write(ctx context.Context, fill func(*transaction) error) erro
 	j.lastCommit.Store(time.Now().UnixNano())
 	n := j.commits.Add(1)
 	if !j.reserve.kept.Load() && n%foldWithoutReserve == 0 {
-		_, _, err := j.fold(context.Background())
-		j.report("fold the journal's log", err)
+		j.report("fold the journal's log", j.fold(context.Background()))
 	}
 	if n >= checkpointEvery {
 		select {

@@ -57,7 +57,7 @@ func (j *Journal) checkpoint(ctx context.Context) error {
 	if j.keeper == nil || j.commits.Swap(0) == 0 {
 		return nil
 	}
-	logged, copied, err := j.fold(ctx)
+	logged, copied, err := j.copyLog(ctx)
 	if err != nil || logged < longLog || copied < logged {
 		return err // a reader may still need what was not copied, and nobody waits for it
 	}
@@ -71,17 +71,22 @@ func (j *Journal) checkpoint(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-j.turn }()
-	_, _, err = j.fold(ctx)
-	return err
+	return j.fold(ctx)
 }
 
 // longLog is of how many pages a log is, of 1 KiB each, that has to be begun afresh though commits follow each other
 // without a pause.
 const longLog = 4000
 
-// fold copies the log into the file, on a connection of its own so that commits go on meanwhile, and returns how many pages
-// the log had then and how many of them were copied. When all of it was, the next commit starts the log afresh.
-func (j *Journal) fold(ctx context.Context) (logged, copied int64, err error) {
+// fold copies the log into the file, on a connection of its own so that commits go on meanwhile.
+// When all of it was copied, the next commit starts the log afresh.
+func (j *Journal) fold(ctx context.Context) error {
+	_, _, err := j.copyLog(ctx)
+	return err
+}
+
+// copyLog is fold, and returns how many pages the log had then and how many of them were copied.
+func (j *Journal) copyLog(ctx context.Context) (logged, copied int64, err error) {
 	var busy int64
 	err = j.keeper.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &logged, &copied)
 	return logged, copied, classify(err)
