@@ -155,10 +155,11 @@ func broughtHome(h *History, complain complaint) {
 	}
 }
 
-// suspendedLeftAlone: failoverd has taken a server over by itself that an operator had suspended.
+// suspendedLeftAlone: failoverd has taken a server over by itself that an operator had suspended. A suspended server that the
+// standby stands in for is still stood in for, and so it is after a reboot of the standby's host.
 func suspendedLeftAlone(h *History, complain complaint) {
 	for _, o := range h.Operations {
-		if o.Kind != takeoverKind || !automatic(o) {
+		if o.Kind != takeoverKind || !automatic(o) || h.resumed(o) && h.stoodIn(o.Server, o.Started) {
 			continue
 		}
 		if wished, known := h.suspended(o.Server, o.Started); known && wished {
@@ -189,8 +190,7 @@ func takenOverOnce(h *History, complain complaint) {
 		gaveBack := slices.ContainsFunc(h.Operations, func(r plan.Record) bool {
 			return r.Server == o.Server && (r.Kind == releaseKind || r.Kind == status.Failback || r.Kind == takeoverKind && r.State == plan.Undone) && !r.Started.Before(before.Started) && r.Started.Before(o.Started)
 		})
-		// After a reboot of its host the standby takes up again what it held, if it is free.
-		again := h.happened(o.Server, "takeover.resumed", o.Started.Add(-time.Second/2), o.Started.Add(time.Second/2))
+		again := h.resumed(o)
 		if !gaveBack && !again && before.State == plan.Succeeded {
 			complain(o.Started, "%s is taken over although the standby stands in for it since %s", o.Server, h.ended(before).Format("15:04:05.000"))
 			continue
@@ -199,6 +199,29 @@ func takenOverOnce(h *History, complain complaint) {
 			complain(o.Started, "%s is taken over by itself again after %v, and nobody has acknowledged the takeover before", o.Server, o.Started.Sub(before.Started).Round(time.Second))
 		}
 	}
+}
+
+// resumed says whether a takeover is one that was taken up again: after a reboot of its host the standby takes up what it
+// held, if it is free.
+func (h *History) resumed(o plan.Record) bool {
+	return h.happened(o.Server, "takeover.resumed", o.Started.Add(-time.Second/2), o.Started.Add(time.Second/2))
+}
+
+// stoodIn says whether the standby stood in for a server at a moment: the last operation on its role that had ended by then is
+// a takeover that succeeded.
+func (h *History) stoodIn(server string, at time.Time) (standsIn bool) {
+	for _, o := range h.Operations {
+		if o.Server != server || o.Ended == nil || !o.Ended.Before(at) || o.State != plan.Succeeded {
+			continue
+		}
+		switch o.Kind {
+		case takeoverKind:
+			standsIn = true
+		case releaseKind, status.Failback:
+			standsIn = false
+		}
+	}
+	return standsIn
 }
 
 // acknowledged says whether an operator has released or resumed a server, or ordered anything of it, between two moments.

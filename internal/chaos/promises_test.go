@@ -121,6 +121,32 @@ func TestKeptPromises(t *testing.T) {
 	}
 }
 
+// takeover is one that succeeded, by failoverd itself.
+func takeover(id, server string, from, until float64) plan.Record {
+	ended := second(until)
+	return plan.Record{
+		ID: id, Kind: takeoverKind, Server: server, State: plan.Succeeded, By: plan.Actor{Kind: "automatic", Name: "decision"},
+		Reason: "5 misses of 5", Started: second(from), Ended: &ended,
+	}
+}
+
+// TestASuspendedServerIsStoodInForAgain: the standby's host reboots while it stands in for a server that is suspended.
+func TestASuspendedServerIsStoodInForAgain(t *testing.T) {
+	h := quietNight()
+	h.Operations = slices.Insert(h.Operations, 1, takeover("op-8", "crm", 5, 6))
+	h.Operations = slices.Insert(h.Operations, 3, takeover("op-9", "crm", 45, 46))
+	resumed := journal.Event{Seq: 10, Time: second(45), Kind: "takeover.resumed", Server: "crm"}
+	among := func() bool {
+		return slices.ContainsFunc(Judge(h), func(v Violation) bool { return v.Name == "taken over while suspended" })
+	}
+	if !among() {
+		t.Error("a takeover of its own while crm is suspended is not found")
+	}
+	if h.Events = append(h.Events, resumed); among() {
+		t.Error("a takeover that was taken up again is found")
+	}
+}
+
 // defects are what a broken failoverd could do, each planted in the history of a night in which all went well.
 func defects() map[string]struct {
 	rule  string
@@ -133,13 +159,6 @@ func defects() map[string]struct {
 	remove := func(kind string) func(h *History) {
 		return func(h *History) {
 			h.Events = slices.DeleteFunc(h.Events, func(e journal.Event) bool { return e.Kind == kind })
-		}
-	}
-	takeover := func(id, server string, from, until float64) plan.Record {
-		ended := second(until)
-		return plan.Record{
-			ID: id, Kind: takeoverKind, Server: server, State: plan.Succeeded, By: plan.Actor{Kind: "automatic", Name: "decision"},
-			Reason: "5 misses of 5", Started: second(from), Ended: &ended,
 		}
 	}
 	decided := func(h *History, id, server string, at float64) {
@@ -234,6 +253,10 @@ func defects() map[string]struct {
 		"taken over while suspended": {"taken over while suspended", func(h *History) {
 			h.Operations = slices.Insert(h.Operations, 2, takeover("op-8", "crm", 45, 46))
 			decided(h, "op-8", "crm", 45)
+		}},
+		"taken up again while suspended, and was not stood in for": {"taken over while suspended", func(h *History) {
+			h.Operations = slices.Insert(h.Operations, 2, takeover("op-8", "crm", 45, 46))
+			h.Events = append(h.Events, journal.Event{Seq: 10, Time: second(45), Kind: "takeover.resumed", Server: "crm"})
 		}},
 		"taken over twice": {"double takeover", func(h *History) {
 			h.Operations = slices.Insert(h.Operations, 2, takeover("op-8", "pbx", 30, 31))
