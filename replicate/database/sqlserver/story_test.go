@@ -269,6 +269,31 @@ func TestASwapPerseveresBesideAReader(t *testing.T) {
 	}
 }
 
+// A reader that comes between a rename and the statement that lets everybody in is inside alone. The rollback that finds it there
+// lets the others in first, itself among them.
+func TestARollbackFindsAReaderInsideAlone(t *testing.T) {
+	s := tell(t)
+	s.replicate()
+	s.run(s.Target, master, singleUser(s.Names.Live))
+	reader, err := open(t.Context(), s.Target, s.Names.Live, "reader")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.rollback() }()
+	select {
+	case err := <-ended:
+		t.Errorf("the rollback has ended while somebody was inside: %v", err)
+		ended <- nil
+	case <-time.After(100 * time.Millisecond):
+	}
+	reader.close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	s.stands()
+}
+
 // Whoever stands between the names for ever: the swap fails, and can be taken back.
 func TestASwapThatCannotGoOnIsTakenBack(t *testing.T) {
 	s := tell(t)

@@ -110,6 +110,12 @@ func (e *Engine) Rollback(ctx context.Context, p database.Pair, note func(what s
 		}
 		mine := false
 		if now.live.there && !now.staging.there && !now.previous.there {
+			if now.live.single {
+				// Whoever came right after a rename is inside alone, and would keep us out as well.
+				if err := e.openAgain(ctx, s, p.Names, now); err != nil {
+					return err
+				}
+			}
 			if mine, err = e.madeBy(ctx, p, now.live); err != nil {
 				return err
 			}
