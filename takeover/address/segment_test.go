@@ -147,6 +147,23 @@ func TestQuestionsAreNoProbes(t *testing.T) {
 			t.Errorf("%s is asked for from %s, want %s", asked, got, from)
 		}
 	}
+	// The host gets another address: a moment later nothing is asked from the old one.
+	for _, change := range [][]string{{"add", "10.99.0.21/24"}, {"del", "10.99.0.20/24"}} {
+		if out, err := w.standby.Run(t.Context(), "ip", "addr", change[0], change[1], "dev", "eth0"); err != nil {
+			t.Fatalf("ip addr %q: %v: %s", change, err, out)
+		}
+	}
+	<-time.After(recent)
+	on(t, w.standby, func() error { return seg.Ask(ip("10.99.0.51")) })
+	frames, err := wire.WaitForN(waiting(t), 1, func(f lab.Frame) bool {
+		return f.ARP != nil && f.ARP.Op == 1 && f.ARP.TargetIP == ip("10.99.0.51")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := frames[0].ARP.SenderIP; got == ip("10.99.0.20") {
+		t.Errorf("it is asked from %s, which the host has no more", got)
+	}
 }
 
 // Many questions at a time cost one look at the interface, those that are further apart one each.
