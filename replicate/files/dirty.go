@@ -12,6 +12,9 @@ const (
 	// firstBackoff and lastBackoff bound how long a scan waits after events were lost; twice as long each time.
 	firstBackoff = 100 * time.Millisecond
 	lastBackoff  = 10 * time.Second
+	// otherHalf is how long what has gone is waited with. A rename is told in two parts, and the second one, from which it is
+	// seen as a rename, comes late where the processors are busy: until then the file looks deleted.
+	otherHalf = 50 * time.Millisecond
 )
 
 // dirt is a path that changed and was not looked at since.
@@ -51,20 +54,24 @@ func (d *dirty) add(p string, written, came, left bool) (first bool) {
 	now := time.Now()
 	d.mu.Lock()
 	first = len(d.paths) == 0
-	one := d.note(p, now)
+	rest := d.quiet
+	if left && !came {
+		rest = max(rest, otherHalf)
+	}
+	one := d.note(p, now, rest)
 	one.written = one.written || written
 	// What came is new under its name, even if its inode has the number of the one that was there before.
 	one.left = one.left || left || came
 	if parent := path.Dir(p); (came || left) && parent != "." {
-		d.note(parent, now)
+		d.note(parent, now, d.quiet)
 	}
 	d.mu.Unlock()
 	d.nudge()
 	return first
 }
 
-// note finds or makes the dirt of a path that has changed just now. The lock is held.
-func (d *dirty) note(p string, now time.Time) *dirt {
+// note finds or makes the dirt of a path that has changed just now, and is due when it has rested so long. The lock is held.
+func (d *dirty) note(p string, now time.Time, rest time.Duration) *dirt {
 	one := d.paths[p]
 	if one == nil {
 		if len(d.paths) >= maxDirty {
@@ -75,7 +82,7 @@ func (d *dirty) note(p string, now time.Time) *dirt {
 		one = &dirt{unrest: unrest{first: now}}
 		d.paths[p] = one
 	}
-	one.last, one.due = now, now.Add(d.quiet)
+	one.last, one.due = now, now.Add(rest)
 	d.sooner(one.due)
 	if one.told {
 		one.told, one.first = false, now
@@ -97,7 +104,7 @@ func (d *dirty) sooner(due time.Time) {
 // again has a path looked at and announced, whatever it looks like.
 func (d *dirty) again(p string) {
 	d.mu.Lock()
-	one := d.note(p, time.Now())
+	one := d.note(p, time.Now(), d.quiet)
 	one.force, one.written = true, true
 	d.mu.Unlock()
 	d.nudge()

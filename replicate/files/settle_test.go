@@ -1,8 +1,11 @@
 package files
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -87,6 +90,34 @@ func TestLostBacksOff(t *testing.T) {
 }
 
 // TestDirtyIsBounded: for too many paths, everything is scanned.
+// TestHalvesOfARename: where the second half of a rename is told late, the first one has waited for it.
+func TestHalvesOfARename(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDirty(5 * time.Millisecond)
+		take := func(after time.Duration) []string {
+			<-time.After(after)
+			return slices.Sorted(maps.Keys(d.take(time.Now())))
+		}
+		d.add("old", false, false, true)
+		d.add("changed", true, false, false)
+		if got := take(20 * time.Millisecond); !slices.Equal(got, []string{"changed"}) {
+			t.Errorf("%q are looked at before the second half", got)
+		}
+		d.add("new", true, true, false)
+		if got := take(10 * time.Millisecond); !slices.Equal(got, []string{"new"}) {
+			t.Errorf("%q are looked at then", got)
+		}
+		if got := take(otherHalf); !slices.Equal(got, []string{"old"}) {
+			t.Errorf("%q are looked at in the end", got)
+		}
+		d.add("back", false, false, true)
+		d.add("back", true, true, false)
+		if got := take(10 * time.Millisecond); !slices.Equal(got, []string{"back"}) {
+			t.Errorf("%q are looked at where what had gone came back at once", got)
+		}
+	})
+}
+
 func TestDirtyIsBounded(t *testing.T) {
 	d := newDirty(time.Millisecond)
 	d.takeScan(time.Now())
