@@ -36,6 +36,8 @@ type dirty struct {
 	quiet   time.Duration
 	paths   map[string]*dirt
 	inHand  int       // taken, and being looked at
+	untold  int       // of these, those that were not announced as open
+	oldest  time.Time // when the first change of one of them was seen
 	scan    time.Time // when everything is to be looked at
 	doubt   bool      // something was lost: a watch may have ended, and nobody was told
 	next    time.Time // nothing is due before
@@ -139,7 +141,15 @@ func (d *dirty) take(now time.Time) map[string]dirt {
 			delete(d.paths, p)
 		}
 	}
-	d.inHand = len(out)
+	d.inHand, d.untold, d.oldest = len(out), 0, now
+	for _, one := range out {
+		if !one.told {
+			d.untold++
+			if one.first.Before(d.oldest) {
+				d.oldest = one.first
+			}
+		}
+	}
 	return out
 }
 
@@ -147,7 +157,7 @@ func (d *dirty) take(now time.Time) map[string]dirt {
 func (d *dirty) done() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.inHand = 0
+	d.inHand, d.untold = 0, 0
 }
 
 // none says whether nothing waits to be looked at or is being looked at, not even a file that was announced while somebody
@@ -213,7 +223,7 @@ func (d *dirty) wait(now time.Time) time.Duration {
 	return max(0, next.Sub(now))
 }
 
-// count tells how many paths there are, and for how long the first has been there.
+// count tells how many paths wait to be looked at or are being looked at, and for how long the first has.
 func (d *dirty) count(now time.Time) (n int, oldest time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -223,6 +233,10 @@ func (d *dirty) count(now time.Time) (n int, oldest time.Duration) {
 		}
 		n++
 		oldest = max(oldest, now.Sub(one.first))
+	}
+	if d.untold > 0 {
+		// What is being looked at may be put back meanwhile, and is not counted twice then.
+		n, oldest = max(n, d.untold), max(oldest, now.Sub(d.oldest))
 	}
 	return n, oldest
 }

@@ -118,6 +118,25 @@ func TestHalvesOfARename(t *testing.T) {
 	})
 }
 
+// TestWhatIsBeingLookedAtCounts: until it has been looked at, a change is not known to the index, and the source is not at rest.
+func TestWhatIsBeingLookedAtCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDirty(5 * time.Millisecond)
+		d.add("changed", true, false, false)
+		<-time.After(time.Second)
+		if got := d.take(time.Now()); len(got) != 1 {
+			t.Fatalf("%d are looked at", len(got))
+		}
+		if n, oldest := d.count(time.Now()); n != 1 || oldest != time.Second {
+			t.Errorf("%d wait while it is looked at, for %s", n, oldest)
+		}
+		d.done()
+		if n, oldest := d.count(time.Now()); n != 0 || oldest != 0 {
+			t.Errorf("%d wait when it has been looked at, for %s", n, oldest)
+		}
+	})
+}
+
 func TestDirtyIsBounded(t *testing.T) {
 	d := newDirty(time.Millisecond)
 	d.takeScan(time.Now())
