@@ -75,7 +75,7 @@ func (j *Journal) write(ctx context.Context, fill func(*transaction) error) erro
 	}
 	j.lastCommit.Store(time.Now().UnixNano())
 	n := j.commits.Add(1)
-	if !j.reserve.kept.Load() && n%foldWithoutReserve == 0 {
+	if !j.reserve.whole() && n%foldWithoutReserve == 0 {
 		j.report("fold the journal's log", j.fold(context.Background()))
 	}
 	if n >= checkpointEvery {

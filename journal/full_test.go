@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -26,12 +27,21 @@ func onSmallDisk(m *testing.M, dir string) int {
 
 // A disk that fills up costs no commit as long as the reserve lasts, then ErrFull and nothing else;
 // with room again the journal goes on, and takes its reserve again.
-func TestDiskFull(t *testing.T) {
+func TestDiskFull(t *testing.T) { withSmallDisk(t, diskFull) }
+
+// A disk that has filled up while nobody had the journal open keeps nobody from opening it: the reserve is the room for that,
+// and once it has been used up what the log takes while it is open. Where somebody has taken that too the start says where to
+// make room, and nothing is lost.
+func TestDiskFullAtTheStart(t *testing.T) { withSmallDisk(t, fullAtTheStart) }
+
+// withSmallDisk runs a story on a disk of its own, in a child.
+func withSmallDisk(t *testing.T, story func(t *testing.T, disk string)) {
+	t.Helper()
 	if dir := os.Getenv(smallDiskVariable); dir != "" {
-		diskFull(t, dir)
+		story(t, dir)
 		return
 	}
-	child := exec.Command(os.Args[0], "-test.run=^TestDiskFull$", "-test.v")
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	child.Env = append(os.Environ(), smallDiskVariable+"="+t.TempDir())
 	child.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -46,36 +56,118 @@ func TestDiskFull(t *testing.T) {
 		}
 		t.Skipf("user namespaces are not allowed here: %v %s", err, out)
 	}
-	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestDiskFull")) {
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name()+" ")) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%s", out)
 }
 
-// diskFull is the story, on a disk of its own.
+// hog is who has taken a disk's room.
+func hog(disk string) string { return filepath.Join(disk, "hog") }
+
+// fill takes all the room that a disk has.
+func fill(t *testing.T, disk string) {
+	t.Helper()
+	f, err := os.OpenFile(hog(disk), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	f.Close()
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+// empty gives it back.
+func empty(t *testing.T, disk string) {
+	t.Helper()
+	if err := os.Remove(hog(disk)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fullAtTheStart is the story of TestDiskFullAtTheStart.
+func fullAtTheStart(t *testing.T, disk string) {
+	dir := filepath.Join(disk, "journal")
+	j := open(t, dir, Options{})
+	commit(t, j, typicalBatch())
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	written := 1
+	// opens wants the journal to be opened on the full disk, and used.
+	opens := func(what string) {
+		t.Helper()
+		j, err := Open(t.Context(), dir, Options{})
+		if err != nil {
+			t.Fatalf("open on a full disk, %s: %v", what, err)
+		}
+		commit(t, j, typicalBatch())
+		written++
+		if events, err := j.Events(t.Context(), EventQuery{}); err != nil || len(events) != written*len(typicalBatch().Events) {
+			t.Errorf("%s: %d events, %v; want those of %d batches", what, len(events), err, written)
+		}
+		if err := j.Close(); err != nil {
+			t.Errorf("%s: close on a full disk: %v", what, err)
+		}
+	}
+	// There is room to open it, and not for all that the log is made long by.
+	fill(t, disk)
+	if err := os.Truncate(hog(disk), size(t, hog(disk))-logRoom/2); err != nil {
+		t.Fatal(err)
+	}
+	opens("with a little room")
+	if got := size(t, filepath.Join(dir, reserveName)); got != reserveSize {
+		t.Errorf("the reserve has %d bytes, want all %d: it was not needed", got, reserveSize)
+	}
+	fill(t, disk)
+	opens("with the reserve")
+	fill(t, disk)
+	opens("with what the log has given back")
+	fill(t, disk)
+	opens("with what the log could not give back")
+
+	empty(t, disk)
+	opens("that has been made empty")
+	if got := size(t, filepath.Join(dir, reserveName)); got != reserveSize {
+		t.Errorf("the reserve has %d bytes, want all %d again", got, reserveSize)
+	}
+	if err := os.Remove(filepath.Join(dir, reserveName)); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, disk)
+	if j, err := Open(t.Context(), dir, Options{}); !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), dir+": make room there") {
+		if err == nil {
+			j.Close()
+		}
+		t.Errorf("open: %v, want %v and where to make room", err, ErrFull)
+	}
+	empty(t, disk)
+	opens("when there is room")
+}
+
+// size is a file's.
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// diskFull is the story of TestDiskFull.
 func diskFull(t *testing.T, disk string) {
 	dir := filepath.Join(disk, "journal")
 	j := open(t, dir, Options{})
 	commit(t, j, typicalBatch())
-	if _, kept, err := j.Room(); err != nil || !kept {
-		t.Fatalf("reserve %v, %v; want it", kept, err)
+	if !j.reserve.whole() {
+		t.Fatal("there is no reserve")
 	}
-	hog := filepath.Join(disk, "hog")
-	fill := func() {
-		t.Helper()
-		f, err := os.OpenFile(hog, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for err == nil {
-			_, err = f.Write(make([]byte, 4096))
-		}
-		f.Close()
-		if !errors.Is(err, syscall.ENOSPC) {
-			t.Fatal(err)
-		}
-	}
-	fill()
+	fill(t, disk)
 
 	// The reserve carries some commits; what is acknowledged is counted.
 	acknowledged, err := 1, error(nil)
@@ -92,7 +184,7 @@ func diskFull(t *testing.T, disk string) {
 	if acknowledged < 1000 {
 		t.Errorf("%d commits on a full disk, want at least 1000 by the reserve", acknowledged)
 	}
-	if _, kept, _ := j.Room(); kept {
+	if j.reserve.size.Load() > 0 {
 		t.Error("the reserve is still there")
 	}
 	for range 10 { // It stays full, and stays usable for reading.
@@ -112,20 +204,18 @@ func diskFull(t *testing.T, disk string) {
 		return n / 2
 	}
 	before := count()
-	if err := os.Remove(hog); err != nil {
-		t.Fatal(err)
-	}
+	empty(t, disk)
 	commit(t, j, typicalBatch())
 	if after := count(); after != before+1 {
 		t.Errorf("%d batches became %d by one commit", before, after)
 	}
 	j.reserve.renew()
-	if _, kept, err := j.Room(); err != nil || !kept {
-		t.Errorf("reserve %v, %v; want it again", kept, err)
+	if !j.reserve.whole() {
+		t.Error("the reserve was not taken again")
 	}
 
 	// Opening on a full disk works too, since what was being done must be found out.
-	fill()
+	fill(t, disk)
 	if err := j.Close(); err != nil {
 		t.Logf("close on a full disk: %v", err)
 	}

@@ -113,6 +113,7 @@ func (j *Journal) Close() error {
 	errs = append(errs, j.reader.Close())
 	if j.writer != nil {
 		errs = append(errs, j.keeper.Close(), j.writer.Close())
+		j.reserve.keep()
 	}
 	if j.lock != nil {
 		errs = append(errs, j.lock.Close())

@@ -76,35 +76,58 @@ func Open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the journal in %s: %w", dir, err)
 	}
+	if !o.ReadOnly {
+		j.reserve = reserve{dir: j.dir, log: j.log}
+		j.reserve.find()
+	}
+	err = j.connect(ctx, isNew, o.ReadOnly)
+	if errors.Is(err, ErrFull) && j.reserve.size.Load() > 0 {
+		// Also to be read a journal needs some room: for its index of the log, which goes when the last one closes it.
+		j.disconnect()
+		j.reserve.giveUp()
+		err = j.connect(ctx, isNew, o.ReadOnly)
+	}
+	if errors.Is(err, ErrFull) {
+		return nil, fmt.Errorf("open the journal in %s: make room there: %w", dir, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the journal in %s: %w", dir, err)
+	}
+	if !o.ReadOnly {
+		j.reserve.renew()
+	}
+	return j, nil
+}
+
+// connect looks at what is in the file, unless that is new, and opens its connections.
+func (j *Journal) connect(ctx context.Context, isNew, readOnly bool) error {
 	if !isNew {
 		err := examineContents(ctx, j.path())
-		if isHalfMade(err) && !o.ReadOnly {
+		if isHalfMade(err) && !readOnly {
 			if err = undoHalf(ctx, j.path()); err == nil {
 				err = examineContents(ctx, j.path())
 			}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("open the journal in %s: %w", dir, err)
+			return err
 		}
 	}
-	if !o.ReadOnly {
+	if !readOnly {
 		if err := j.openWriter(ctx); err != nil {
-			return nil, fmt.Errorf("open the journal in %s: %w", dir, err)
+			return err
 		}
-		j.reserve = reserve{dir: j.dir, log: j.log}
-		j.reserve.renew()
 	}
 	pool, err := sql.Open("sqlite", dsn(j.path(), "mode=ro", "_query_only=1"))
 	if err != nil {
-		return nil, fmt.Errorf("open the journal in %s: %w", dir, err)
+		return err
 	}
 	j.reader = newReading(pool)
 	j.reader.SetMaxOpenConns(readers)
 	j.reader.SetMaxIdleConns(readers)
 	if err := j.reader.PingContext(ctx); err != nil {
-		return nil, fmt.Errorf("open the journal in %s: %w", dir, classify(err))
+		return classify(err)
 	}
-	return j, nil
+	return nil
 }
 
 // path is the journal's file.
@@ -144,6 +167,14 @@ func (j *Journal) openWriter(ctx context.Context) error {
 
 // abandon closes what a failed Open has opened.
 func (j *Journal) abandon() {
+	j.disconnect()
+	if j.lock != nil {
+		j.lock.Close()
+	}
+}
+
+// disconnect closes what connect has opened.
+func (j *Journal) disconnect() {
 	if j.stmts != nil {
 		j.stmts.close()
 	}
@@ -156,9 +187,7 @@ func (j *Journal) abandon() {
 	if j.writer != nil {
 		j.writer.Close()
 	}
-	if j.lock != nil {
-		j.lock.Close()
-	}
+	j.stmts, j.reader, j.keeper, j.writer = nil, nil, nil, nil
 }
 
 // dsn gives the driver's name of a file with options.

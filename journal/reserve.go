@@ -14,6 +14,10 @@ import (
 // commits, enough for a takeover and its alerts.
 const reserveSize = 4 << 20
 
+// startSize is how much is kept at most when the journal is closed on a disk that is full: what opening it takes, the index of
+// the log above all, and the first commits.
+const startSize = 256 << 10
+
 // roomToRenew is how much must be free before the reserve is taken again, so that it does not fill the disk itself.
 const roomToRenew = 8 * reserveSize
 
@@ -21,52 +25,74 @@ const roomToRenew = 8 * reserveSize
 type reserve struct {
 	dir  string
 	log  *slog.Logger
-	kept atomic.Bool
+	size atomic.Int64 // what is there to be given up
 }
 
-// renew allocates the reserve where it is missing and there is room.
-func (r *reserve) renew() {
-	if r.kept.Load() {
-		return
+func (r *reserve) path() string { return filepath.Join(r.dir, reserveName) }
+
+// whole says whether all of it is there.
+func (r *reserve) whole() bool { return r.size.Load() == reserveSize }
+
+// find looks for what an earlier process has left.
+func (r *reserve) find() {
+	if info, err := os.Lstat(r.path()); err == nil {
+		r.size.Store(info.Size())
 	}
-	path := filepath.Join(r.dir, reserveName)
-	if info, err := os.Lstat(path); err == nil && info.Size() == reserveSize {
-		r.kept.Store(true)
+}
+
+// renew allocates the reserve where it is not whole and there is room.
+func (r *reserve) renew() {
+	if r.whole() {
 		return
 	}
 	if free, err := freeBytes(r.dir); err != nil || free < roomToRenew {
 		return
 	}
-	if err := allocate(path); err != nil {
-		os.Remove(path)
+	if err := allocate(r.path(), reserveSize); err != nil {
+		os.Remove(r.path())
+		r.size.Store(0)
 		r.log.Warn("the journal has no reserve for a full disk", "err", err)
 		return
 	}
-	r.kept.Store(true)
+	r.size.Store(reserveSize)
 }
 
-// giveUp frees the reserve where it is still kept.
-func (r *reserve) giveUp() {
-	if !r.kept.Swap(false) {
+// keep takes from what the log has just given back what the next start needs, where there is nothing else for it.
+func (r *reserve) keep() {
+	if r.size.Load() > 0 {
 		return
 	}
-	err := os.Remove(filepath.Join(r.dir, reserveName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	free, err := freeBytes(r.dir)
+	if err == nil && free > 0 {
+		err = allocate(r.path(), min(free, startSize))
+	}
+	if err != nil {
+		os.Remove(r.path())
+	}
+}
+
+// giveUp frees the reserve where there is one.
+func (r *reserve) giveUp() {
+	size := r.size.Swap(0)
+	if size == 0 {
+		return
+	}
+	if err := os.Remove(r.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.log.Error("the disk is full and the journal's reserve cannot be given up", "err", err)
 		return
 	}
-	r.log.Error("the disk is full: the journal has given up its reserve", "directory", r.dir, "bytes", reserveSize)
+	r.log.Error("the disk is full: the journal has given up its reserve", "directory", r.dir, "bytes", size)
 }
 
-// allocate makes a file of reserveSize whose blocks are really there.
-func allocate(path string) error {
+// allocate makes a file of a size whose blocks are really there.
+func allocate(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
-	err = syscall.Fallocate(int(f.Fd()), 0, 0, reserveSize)
+	err = syscall.Fallocate(int(f.Fd()), 0, 0, size)
 	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) {
-		_, err = f.Write(make([]byte, reserveSize))
+		_, err = f.Write(make([]byte, size))
 	}
 	return errors.Join(err, f.Close())
 }
@@ -78,10 +104,4 @@ func freeBytes(dir string) (int64, error) {
 		return 0, err
 	}
 	return int64(s.Bavail) * s.Bsize, nil
-}
-
-// Room tells how many bytes are free where the journal is, and whether it still has its reserve.
-func (j *Journal) Room() (free int64, reserve bool, err error) {
-	free, err = freeBytes(j.dir)
-	return free, j.reserve.kept.Load(), err
 }

@@ -76,7 +76,7 @@ func newCompany(dir, program, self string, r *recorder) (c *company, err error) 
 		return nil, err
 	}
 	c.stop = append(c.stop, c.Close)
-	for _, d := range []struct{ name, size string }{{"data", "32m"}, {"copies", "110m"}} {
+	for _, d := range []struct{ name, size string }{{"data", "48m"}, {"copies", "110m"}} {
 		if err := c.disk(d.name, d.size); err != nil {
 			return nil, err
 		}
