@@ -17,7 +17,6 @@ import (
 )
 
 func main() {
-	lab.Trampoline()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) == 3 && os.Args[1] == readersCommand {

@@ -36,7 +36,6 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	lab.Trampoline()
 	if os.Getenv(asProgram) == "" {
 		// Stories of hosts wait for their clocks most of the time: more of them at once than there are processors. A -parallel
 		// that is given counts more.

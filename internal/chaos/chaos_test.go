@@ -35,7 +35,6 @@ func given(t *testing.T) flags {
 }
 
 func TestMain(m *testing.M) {
-	lab.Trampoline()
 	Application()
 	flag.Duration("chaos", 0, "how long TestChaos tells stories; 0 tells the short one of testdata")
 	flag.Uint64("seed", 1, "seed of the first story")

@@ -34,7 +34,6 @@ const (
 // possible it says why and runs the tests here, where those that ask for a world
 // are skipped; with FAILOVERD_LAB=require it is a failure instead.
 func Main(m interface{ Run() int }) int {
-	Trampoline()
 	if inside() {
 		if err := settle(); err != nil {
 			fmt.Fprintln(os.Stderr, "lab:", err)
@@ -81,6 +80,9 @@ func Missing() []string {
 		if err := trial.Run(); err != nil {
 			missing = append(missing, fmt.Sprintf("user and network namespaces (%v): %s", err, namespaceHint()))
 		}
+	}
+	if _, err := exec.LookPath(enter); err != nil {
+		missing = append(missing, fmt.Sprintf("nsenter (Debian package util-linux): %v", err))
 	}
 	return missing
 }

@@ -8,48 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
-// trampolineName as the name of this program asks it to enter a host and become
-// another program.
-const trampolineName = "failoverd-lab-host"
-
-// Trampoline turns this process into the program that [Host.Command] asks for,
-// when it was started by it, and returns otherwise. Main calls it; a program
-// that uses Command outside tests calls it first in main.
-func Trampoline() {
-	if len(os.Args) < 4 || os.Args[0] != trampolineName {
-		return
-	}
-	err := become(os.Args[1], os.Args[2], os.Args[3:])
-	fmt.Fprintf(os.Stderr, "lab: %v\n", err)
-	os.Exit(127)
-}
-
-// become enters a namespace and executes a program in it; it returns only when
-// that fails. The thread that calls exec is the one that lives on, so its
-// namespace is the program's.
-func become(nsPath, program string, argv []string) error {
-	runtime.LockOSThread()
-	handle, err := netns.GetFromPath(nsPath)
-	if err != nil {
-		return fmt.Errorf("open namespace %s: %w", nsPath, err)
-	}
-	if err := netns.Set(handle); err != nil {
-		return fmt.Errorf("enter namespace %s: %w", nsPath, err)
-	}
-	return fmt.Errorf("execute %s: %w", program, unix.Exec(program, argv, os.Environ()))
-}
-
-// Command is exec.CommandContext for a program on this host. It is killed with
-// the host and at the latest with the world. It works in programs that call
-// Trampoline (tests do, by Main); Start needs no such help.
+// Command is exec.CommandContext for a program on this host, by nsenter(1). It is killed with the host and at the latest with
+// the world.
 func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	wanted := exec.CommandContext(ctx, name, args...)
 	if wanted.Err != nil {
@@ -60,11 +26,16 @@ func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.C
 		wanted.Err = err
 		return wanted
 	}
-	cmd := exec.CommandContext(ctx, "/proc/self/exe")
-	cmd.Args = append([]string{trampolineName, h.ns.path(), program, name}, args...)
+	cmd := exec.CommandContext(ctx, enter, append([]string{h.entrance(), "--", program}, args...)...)
 	cmd.Dir = h.Dir
 	return cmd
 }
+
+// enter is the program that enters a host and becomes another program.
+const enter = "nsenter"
+
+// entrance is its argument that says which host.
+func (h *Host) entrance() string { return "--net=" + h.ns.path() }
 
 // Start starts a command on this host. A Pdeathsig would kill it at once, since
 // the thread that starts it is thrown away.
@@ -156,7 +127,7 @@ func (h *Host) Processes() ([]int, error) {
 // wanted program yet, so that it may still be outside the namespace.
 func (h *Host) entering(pid int) bool {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	return err == nil && strings.HasPrefix(string(line), trampolineName+"\x00"+h.ns.path()+"\x00")
+	return err == nil && strings.HasPrefix(string(line), enter+"\x00"+h.entrance()+"\x00")
 }
 
 // killProcesses kills until nobody is left, so that a process that is just

@@ -20,7 +20,6 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
-		lab.Trampoline()
 		os.Exit(childMain())
 	}
 	os.Exit(lab.Main(m))
