@@ -35,9 +35,12 @@ deps: ## the Debian packages and validators that the tests need, where they are 
 # Tests wait for clocks, disks and other programs half of their time: one package more at once than there are processors.
 AT_ONCE ?= $(shell expr $$(nproc) + 1)
 
+# The longest first, so that none of them is left over when all others are through.
+LONGEST := ./cmd/failoverd ./replicate/database/postgres ./replicate/database/mysql ./replicate/database/sqlserver
+
 # -no-skip where the lab is required: what could not be run there was not tested.
 test: deps ## every test; FAILOVERD_LAB=require turns what cannot be run here into a failure
-	go test -json -count=1 -timeout 30m -p $(AT_ONCE) $(TESTFLAGS) ./... | go run -C tools ./testsum $(if $(filter require,$(FAILOVERD_LAB)),-no-skip)
+	go test -json -count=1 -timeout 30m -p $(AT_ONCE) $(TESTFLAGS) $(LONGEST) ./... | go run -C tools ./testsum $(if $(filter require,$(FAILOVERD_LAB)),-no-skip)
 
 race: ## every test under the race detector
 	$(MAKE) test TESTFLAGS=-race

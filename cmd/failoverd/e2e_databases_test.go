@@ -147,7 +147,7 @@ func newPostgresAt(t *testing.T, c *company, address string) databases {
 		},
 	}
 	for i := range n.servers {
-		s, err := dbserver.StartPostgres(c.waiting(), filepath.Join(c.Dir, fmt.Sprint("pg", i)), dbserver.PostgresOptions{})
+		s, err := dbserver.StartPostgres(c.waiting(), dbserver.Dir(t), dbserver.PostgresOptions{})
 		ok(t, err)
 		t.Cleanup(func() { ok(t, s.Kill()) })
 		n.servers[i] = s.Address()
@@ -171,7 +171,7 @@ func newMariaDB(t *testing.T, c *company) databases {
 		},
 	}
 	for i := range n.servers {
-		s, err := dbserver.StartMariaDB(c.waiting(), filepath.Join(c.Dir, fmt.Sprint("maria", i)), dbserver.InstanceOptions{})
+		s, err := dbserver.StartMariaDB(c.waiting(), dbserver.Dir(t), dbserver.InstanceOptions{})
 		ok(t, err)
 		t.Cleanup(func() { ok(t, s.Kill()) })
 		n.servers[i] = s.Address()

@@ -50,7 +50,7 @@ func do(t *testing.T, m *Instance, statements ...string) {
 // again.
 func TestInstanceLives(t *testing.T) {
 	// A long path, which a socket could not have.
-	dir := filepath.Join(t.TempDir(), "a-directory-whose-name-is-so-long-that-no-unix-socket-could-have-it-as-its-path-0123456789")
+	dir := filepath.Join(Dir(t), "a-directory-whose-name-is-so-long-that-no-unix-socket-could-have-it-as-its-path-0123456789")
 	m, err := StartInstalled(t.Context(), dir, InstanceOptions{Durable: true, Settings: []string{"max_connections=37"}})
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestInstanceLives(t *testing.T) {
 // TestInstanceEndsWithItsStarter kills the process that started a server.
 func TestInstanceEndsWithItsStarter(t *testing.T) {
 	starter := exec.Command(os.Args[0], "-test.run=^$")
-	starter.Env = append(os.Environ(), starterDirectory+"="+t.TempDir())
+	starter.Env = append(os.Environ(), starterDirectory+"="+Dir(t))
 	starter.Stderr = os.Stderr
 	output, err := starter.StdoutPipe()
 	if err != nil {
@@ -156,7 +156,7 @@ func TestInstanceEndsWithItsStarter(t *testing.T) {
 
 // TestInstanceSaysWhyItDoesNotStart gives it a setting that there is not.
 func TestInstanceSaysWhyItDoesNotStart(t *testing.T) {
-	m, err := StartInstalled(t.Context(), t.TempDir(), InstanceOptions{Settings: []string{"no_such_setting=1"}})
+	m, err := StartInstalled(t.Context(), Dir(t), InstanceOptions{Settings: []string{"no_such_setting=1"}})
 	if err == nil {
 		t.Fatalf("it started; kill: %v", m.Kill())
 	}

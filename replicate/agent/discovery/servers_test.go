@@ -78,7 +78,7 @@ func TestPostgresIsKnown(t *testing.T) {
 	}
 	for name, password := range map[string]string{"everybody is let in": "", "a password is wanted": "secret"} {
 		t.Run(name, func(t *testing.T) {
-			server, err := dbserver.StartPostgres(t.Context(), t.TempDir(), dbserver.PostgresOptions{Password: password})
+			server, err := dbserver.StartPostgres(t.Context(), dbserver.Dir(t), dbserver.PostgresOptions{Password: password})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +98,7 @@ func TestMariaDBIsKnown(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a database server")
 	}
-	server, err := dbserver.StartMariaDB(t.Context(), t.TempDir(), dbserver.InstanceOptions{})
+	server, err := dbserver.StartMariaDB(t.Context(), dbserver.Dir(t), dbserver.InstanceOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (s servers) mariadb() bool { return s.what.mariadb }
 // startServer starts a server with failoverd's account in it.
 func startServer(t *testing.T, settings ...string) *dbserver.Instance {
 	t.Helper()
-	return startServerIn(t, t.TempDir(), settings...)
+	return startServerIn(t, dbserver.Dir(t), settings...)
 }
 
 // startServerIn starts it in a directory.

@@ -50,7 +50,7 @@ func startServers(t *testing.T) servers {
 
 func startServer(t *testing.T, programs string) *dbserver.Postgres {
 	t.Helper()
-	p, err := dbserver.StartPostgres(t.Context(), t.TempDir(), dbserver.PostgresOptions{
+	p, err := dbserver.StartPostgres(t.Context(), dbserver.Dir(t), dbserver.PostgresOptions{
 		Programs: programs,
 		Password: password,
 		Settings: map[string]string{"max_connections": "50", "log_statement": "none"},
