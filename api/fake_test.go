@@ -51,7 +51,7 @@ func newFakeStandby() *fakeStandby {
 			Standby: status.Standby{
 				Name: "standby-1", Version: "1.0", Capacity: 1, StandingIn: []string{}, Waiting: []string{"CRM"},
 				Witnesses: []status.Witness{{Address: "10.0.0.254", Kind: "gateway", Answering: true}},
-				Journal:   status.Health{OK: true}, Mail: status.Mail{Pending: 3}, Config: status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: now, Notices: []string{"a notice"}},
+				Journal:   status.Health{OK: true}, API: status.Health{OK: true}, Mail: status.Mail{Pending: 3}, Config: status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: now, Notices: []string{"a notice"}},
 			},
 			Servers: []status.Server{
 				{

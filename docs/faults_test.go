@@ -65,6 +65,7 @@ func faults() []struct {
 				"replicate/database/sqlserver TestEngine", "replicate/files TestSinkReserve",
 			}},
 			{what: "journal torn, half made, or of a newer version", shown: []string{"journal TestDamage", "journal TestDamageMetLater", "journal TestHalfMade"}},
+			{what: "the API's port is another program's", shown: []string{lab + "TestThePortOfTheAPIIsTaken", "api TestListenLate", "api TestListenLateIsClosed"}},
 			{what: "an address in the kernel that the journal or the configuration knows nothing of", shown: []string{"standby TestStrays", "standby TestAConfigurationThatDoesNotDescribeWhatIsHeld"}},
 		}},
 		{"The network", []fault{

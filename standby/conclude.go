@@ -23,6 +23,9 @@ func conclude(out *status.Snapshot) {
 	if !out.Standby.Journal.OK {
 		add("critical", "", "the journal cannot be written: "+out.Standby.Journal.Error, "df -h")
 	}
+	if !out.Standby.API.OK {
+		add("warning", "", "other hosts do not reach the API and the console: "+firstLine(out.Standby.API.Error), "ss -ltnp")
+	}
 	if m := out.Standby.Mail; !m.Configured {
 		add("warning", "", "no alerts are configured: nobody is told", "failoverd config check")
 	} else if !m.OK {

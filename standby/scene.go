@@ -147,9 +147,15 @@ func (s *Standby) ourselves(now time.Time) status.Standby {
 		StandingIn: []string{}, Waiting: []string{}, Witnesses: []status.Witness{},
 		Interface: status.Interface{Name: s.self.link, Up: up, MAC: mac, Gateway: gateway},
 		Journal:   status.Health{OK: s.self.unwritable == "", Error: s.self.unwritable},
+		API:       status.Health{OK: true},
 		Mail:      status.Mail{Configured: s.config.Alerts.Anybody()},
 		Config:    s.reload.view(s.config),
 		LoopAge:   s.LoopAge().Seconds(),
+	}
+	if s.deps.Unheard != nil {
+		if err := s.deps.Unheard(); err != nil {
+			out.API = status.Health{Error: err.Error()}
+		}
 	}
 	if s.self.isolated {
 		out.Isolated = &status.Isolated{Since: s.self.since, Reason: s.self.reason}

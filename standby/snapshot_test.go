@@ -181,7 +181,7 @@ func sightOf(change func(*sight)) (*scene, *sight) {
 	change(v)
 	return &scene{
 		now: now, capacity: 1, recipients: 1, witness: now,
-		standby: status.Standby{Journal: status.Health{OK: true}, Mail: status.Mail{Configured: true, OK: true}},
+		standby: status.Standby{Journal: status.Health{OK: true}, API: status.Health{OK: true}, Mail: status.Mail{Configured: true, OK: true}},
 	}, v
 }
 
@@ -322,6 +322,7 @@ func TestConclude(t *testing.T) {
 		"all is well":   {func(*status.Snapshot) {}, status.AllReady, nil},
 		"isolated":      {func(s *status.Snapshot) { s.Standby.Isolated = &status.Isolated{} }, status.Attention, []string{"critical "}},
 		"unwritable":    {func(s *status.Snapshot) { s.Standby.Journal = status.Health{} }, status.Attention, []string{"critical "}},
+		"unheard":       {func(s *status.Snapshot) { s.Standby.API = status.Health{Error: "port taken\nmore"} }, status.Attention, []string{"warning "}},
 		"no mail":       {func(s *status.Snapshot) { s.Standby.Mail = status.Mail{} }, status.Attention, []string{"warning "}},
 		"mail fails":    {func(s *status.Snapshot) { s.Standby.Mail.OK = false }, status.Attention, []string{"warning "}},
 		"rejected":      {func(s *status.Snapshot) { s.Standby.Config.Error = "no\nmore" }, status.Attention, []string{"warning "}},
@@ -344,7 +345,7 @@ func TestConclude(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := status.Snapshot{
-				Standby: status.Standby{Journal: status.Health{OK: true}, Mail: status.Mail{Configured: true, OK: true}},
+				Standby: status.Standby{Journal: status.Health{OK: true}, API: status.Health{OK: true}, Mail: status.Mail{Configured: true, OK: true}},
 				Servers: []status.Server{well},
 			}
 			test.change(&s)

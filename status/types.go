@@ -37,6 +37,7 @@ type Standby struct {
 	Witnesses  []Witness `json:"witnesses"`
 	Inhibited  *Inhibit  `json:"inhibited" doc:"Null unless nothing is decided for a while"`
 	Journal    Health    `json:"journal"`
+	API        Health    `json:"api" doc:"Whether other hosts reach the API, where api.listen says so"`
 	Mail       Mail      `json:"mail"`
 	Config     Config    `json:"config"`
 	LoopAge    float64   `json:"loop_age_s" doc:"Seconds since the decision loop last ran"`

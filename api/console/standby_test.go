@@ -49,7 +49,7 @@ func (s *standby) begin() {
 		GeneratedAt: now, Verdict: status.AllReady, Attention: []status.Notice{},
 		Standby: status.Standby{
 			Name: "standby-1", Version: "1.0", StartedAt: now.Add(-26 * time.Hour), Capacity: 1, StandingIn: []string{}, Waiting: []string{},
-			Interface: status.Interface{Name: "eth0", Up: true}, Journal: status.Health{OK: true},
+			Interface: status.Interface{Name: "eth0", Up: true}, Journal: status.Health{OK: true}, API: status.Health{OK: true},
 			Witnesses: []status.Witness{{Address: "192.168.11.254", Kind: "gateway", Answering: true}}, Mail: status.Mail{Configured: true, OK: true},
 			Config: status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: now, NeedsRestart: []string{}, Notices: []string{}},
 		},

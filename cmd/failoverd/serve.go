@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -128,6 +129,10 @@ func (d service) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, client.Close()) }()
 	w.link = link{client: client, config: w.current.Load}
 
+	var listeners []net.Listener
+	if listeners, w.late, err = listen(c, log); err != nil {
+		return err
+	}
 	metrics := api.NewMetrics(versionOf().Version)
 	w.metrics = metrics
 	w.heart = alerts.NewHeartbeat(heartbeat(c), w.well, metrics.ObserveHeartbeat, w.journal, log.With("component", "heartbeat"))
@@ -138,10 +143,6 @@ func (d service) run(ctx context.Context) (err error) {
 	}
 	w.standby.Store(s)
 	server, err := api.New(api.Config{Standby: s, History: w.journal, Agents: w.link, Log: log.With("component", "api"), Metrics: metrics, Version: versionOf().Version, Documents: failoverd.Documents})
-	if err != nil {
-		return err
-	}
-	listeners, err := listen(c, log)
 	if err != nil {
 		return err
 	}
@@ -175,29 +176,45 @@ func (d service) run(ctx context.Context) (err error) {
 	return g.Wait()
 }
 
-// listen opens the API's listeners.
-func listen(c *config.Config, log *slog.Logger) ([]net.Listener, error) {
+// listen opens the API's listeners. The one for other hosts, nil if none is configured, may be open later.
+func listen(c *config.Config, log *slog.Logger) (_ []net.Listener, late *api.Late, err error) {
 	socket, err := api.ListenSocket(c.API.Socket, c.API.SocketGroup)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	listeners := []net.Listener{socket}
 	if !c.API.Listen.IsValid() {
-		return listeners, nil
+		return listeners, nil, nil
 	}
-	host, _ := os.Hostname() // a certificate without the name serves as well
-	cert, err := api.OwnCertificate(c.Standby.DataDir, []string{c.Standby.Name, host, c.API.Listen.Addr().String()})
-	if c.API.CertFile != "" {
-		cert, err = api.LoadCertificate(c.API.CertFile, c.API.KeyFile)
-	}
-	if err == nil {
-		var l net.Listener
-		if l, err = api.ListenTLS(c.API.Listen, cert, 0); err == nil {
-			log.Info("the API listens", "address", c.API.Listen, "fingerprint", api.Fingerprint(cert))
-			return append(listeners, l), nil
+	late = listenTLS(c, log)
+	return append(listeners, late), late, nil
+}
+
+// listenAgain is how long a port that cannot be listened on is left alone.
+const listenAgain = 5 * time.Second
+
+// listenTLS opens the listener for other hosts, or tries to until it can be opened: the servers are watched meanwhile.
+func listenTLS(c *config.Config, log *slog.Logger) *api.Late {
+	var cert tls.Certificate
+	open := func() (l net.Listener, err error) {
+		if c.API.CertFile != "" {
+			cert, err = api.LoadCertificate(c.API.CertFile, c.API.KeyFile)
+		} else {
+			host, _ := os.Hostname() // a certificate without the name serves as well
+			cert, err = api.OwnCertificate(c.Standby.DataDir, []string{c.Standby.Name, host, c.API.Listen.Addr().String()})
 		}
+		if err != nil {
+			return nil, err
+		}
+		return api.ListenTLS(c.API.Listen, cert, 0)
 	}
-	return nil, errors.Join(err, socket.Close())
+	return api.ListenLate(c.API.Listen, open, listenAgain, func(err error) {
+		if err != nil {
+			log.Error("the API does not listen for other hosts; it is tried again", "address", c.API.Listen, "err", err)
+			return
+		}
+		log.Info("the API listens", "address", c.API.Listen, "fingerprint", api.Fingerprint(cert))
+	})
 }
 
 // reloads reads the configuration again on SIGHUP.

@@ -19,9 +19,9 @@ func quietStandby() status.Standby {
 		Capacity: 1, StandingIn: []string{}, Waiting: []string{},
 		Interface: status.Interface{Name: "eth0", Up: true, MAC: "52:54:00:aa:bb:01", Gateway: "192.168.11.254"},
 		Witnesses: []status.Witness{{Address: "192.168.11.254", Kind: "gateway", Answering: true, LastAnswer: ptr(noon)}},
-		Journal:   status.Health{OK: true},
-		Mail:      status.Mail{Configured: true, OK: true, LastSent: ptr(at(9, 0, 0))},
-		Config:    status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: at(8, 0, 0), NeedsRestart: []string{}, Notices: []string{}},
+		Journal:   status.Health{OK: true}, API: status.Health{OK: true},
+		Mail:   status.Mail{Configured: true, OK: true, LastSent: ptr(at(9, 0, 0))},
+		Config: status.Config{File: "/etc/failoverd/failoverd.yaml", LoadedAt: at(8, 0, 0), NeedsRestart: []string{}, Notices: []string{}},
 	}
 }
 

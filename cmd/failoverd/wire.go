@@ -44,6 +44,7 @@ type world struct {
 	log     *slog.Logger
 	current atomic.Pointer[config.Config] // in force
 	standby atomic.Pointer[standby.Standby]
+	late    *api.Late // for other hosts; nil if none is configured
 }
 
 // deps joins everything.
@@ -94,8 +95,17 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 			outbox.Use(sender(ways(c, w.started)), w.composer(c))
 			w.heart.Use(heartbeat(c))
 		},
+		Unheard: w.unheard,
 		Metrics: w.metrics,
 	}
+}
+
+// unheard says why other hosts do not reach the API.
+func (w *world) unheard() error {
+	if w.late == nil {
+		return nil
+	}
+	return w.late.Err()
 }
 
 // holds holds a configuration that was read against this host.
