@@ -41,7 +41,8 @@ func TestListenLate(t *testing.T) {
 		t.Error("the port was taken twice")
 	}
 	if err := <-told; err != nil || l.Err() != nil {
-		t.Errorf("told %v, %v; want that it listens", err, l.Err())
+		_ = l.Close()
+		t.Fatalf("told %v, %v; want that it listens", err, l.Err())
 	}
 	conn, err := net.Dial("tcp", at.String())
 	if err != nil {
