@@ -87,8 +87,17 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// commands runs command lines of failoverd against no daemon.
-type commands struct{ binary, dir string }
+// commands runs command lines of failoverd against no daemon, each once: the documents name many of them again and again.
+type commands struct {
+	binary, dir string
+	known       map[string]answer
+}
+
+// answer is what a command line has printed, and its exit code.
+type answer struct {
+	out  string
+	code int
+}
 
 // wrong says what is wrong with the arguments, "" if nothing is. Nothing is done: no daemon answers, and what needs none
 // and does something, or asks for something first, is asked for its help only.
@@ -134,18 +143,28 @@ func (c commands) unknown(args []string) string {
 }
 
 func (c commands) run(args []string) (string, int) {
+	line := strings.Join(args, "\x00")
+	a, known := c.known[line]
+	if !known {
+		a = c.ask(args)
+		c.known[line] = a
+	}
+	return a.out, a.code
+}
+
+func (c commands) ask(args []string) answer {
 	command := exec.Command(c.binary, args...)
 	command.Dir = c.dir
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "FAILOVERD_SOCKET=" + filepath.Join(c.dir, "none.sock")}
 	out, err := command.CombinedOutput()
 	if command.ProcessState == nil {
-		return err.Error(), -1
+		return answer{err.Error(), -1}
 	}
-	return string(out), command.ProcessState.ExitCode()
+	return answer{string(out), command.ProcessState.ExitCode()}
 }
 
 func TestCommands(t *testing.T) {
-	c := commands{program(t), t.TempDir()}
+	c := commands{program(t), t.TempDir(), map[string]answer{}}
 	shown := 0
 	for _, path := range documents(t) {
 		blocks, prose := split(read(t, path))
@@ -183,7 +202,7 @@ func TestCommands(t *testing.T) {
 }
 
 func TestCommandsSeesWhatIsWrong(t *testing.T) {
-	c := commands{program(t), t.TempDir()}
+	c := commands{program(t), t.TempDir(), map[string]answer{}}
 	for line, wrong := range map[string]bool{
 		"status A B --json":               false,
 		"status --nope":                   true,
