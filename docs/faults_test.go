@@ -70,7 +70,7 @@ func faults() []struct {
 		}},
 		{"The network", []fault{
 			{what: "all primaries silent at once; a switch that reboots", shown: []string{lab + "TestAllSilentAtOnce", machine + "all-silent"}},
-			{what: "lost packets", open: "in `make test`; `make soak` plays ten minutes at 10 % and at 20 % ([Performance](performance.md#lost-packets)), and nothing an hour at 30 %"},
+			{what: "lost packets, 30 % for an hour", shown: []string{"monitor TestAnHourOfLoss"}, open: "an hour of it on a wire; `make soak` plays ten minutes at 10 % and at 20 % ([Performance](performance.md#lost-packets))"},
 			{what: "late answers", shown: []string{pings + "TestLateAnswer", pings + "TestReadLateIsNotLate", machine + "late-answers"}},
 			{what: "ICMP filtered while the host lives", shown: []string{lab + "TestFilteredPrimaryIsNotTakenOver", machine + "arp-holds"}},
 			{what: "standby and primary cut from each other while clients reach both", open: "nothing that the standby can ask tells this from a death: `fence`, a second path or a witness of the application's own is for that"},
