@@ -121,7 +121,7 @@ func faults() []struct {
 			{what: "login refused, TLS broken", shown: []string{"alerts TestSMTPRefusals", "alerts TestSMTPModes"}},
 			{what: "accepted, and the answer lost", shown: []string{"alerts TestSMTPDeliveredAfterAll", "alerts TestOutboxOverSMTP", "alerts TestOutboxDoesNotSendTwiceWhenTheJournalFails"}},
 			{what: "connection hangs", shown: []string{"alerts TestSMTPSilentServer", "alerts TestOutboxRecipientsAreIndependent"}},
-			{what: "name of the mail server cannot be resolved", open: "a scenario of its own: it is an error of the connection like others, and tried again by the same schedule"},
+			{what: "name of the mail server cannot be resolved", shown: []string{lab + "TestTheMailServersNameIsNotResolved"}},
 			{what: "a receiver of webhooks that is away, slow, or somebody else; a way out that hangs", shown: []string{lab + "TestAlertsByEveryWay", "alerts TestWebhookBadReceivers", "alerts TestWebhookVerifiesTheReceiver", "alerts TestOutboxHangingWaysDelayNobody"}},
 			{what: "killed at any edge of a delivery", shown: []string{"alerts TestOutboxKilled"}},
 			{what: "a storm of flaps", shown: []string{"alerts TestOutboxRateLimit"}},

@@ -158,6 +158,31 @@ func TestMailServerDown(t *testing.T) {
 	}
 }
 
+// The name of the mail server cannot be resolved, because no name server is reached: the primary is taken over all the same, the
+// status says which name it is, and what waits goes out, once, when the mail server is called by another name.
+func TestTheMailServersNameIsNotResolved(t *testing.T) {
+	c := newCompany(t, site.Options{})
+	written, err := os.ReadFile(c.ConfigFile())
+	ok(t, err)
+	named := strings.Replace(string(written), "host: "+site.MailAddress, "host: mail.example.com", 1)
+	ok(t, os.WriteFile(c.ConfigFile(), []byte(named), 0o600))
+	c.start()
+	ok(t, c.PBX.Die())
+	c.waitState("pbx", "Failure", "standing in")
+	c.eventually("the name to be in the status", func() bool {
+		out, _ := c.CLI(t.Context(), "status")
+		return strings.Contains(out, "could not be sent") && strings.Contains(out, "mail.example.com")
+	})
+	ok(t, os.WriteFile(c.ConfigFile(), written, 0o600))
+	c.cli(exitDone, "reload")
+	for _, event := range []string{"server.warning", "server.failure", "takeover.done"} {
+		c.waitMail(event)
+		if n := c.mails(event); n != 1 {
+			t.Errorf("%d mails about %s, want 1", n, event)
+		}
+	}
+}
+
 // The test alert goes through the real mail server and shows the dialogue.
 func TestTestAlert(t *testing.T) {
 	c := newCompany(t, site.Options{})
