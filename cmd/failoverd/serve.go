@@ -133,6 +133,11 @@ func (d service) run(ctx context.Context) (err error) {
 	if listeners, w.late, err = listen(c, log); err != nil {
 		return err
 	}
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close() // The server has done so, if it ever ran.
+		}
+	}()
 	metrics := api.NewMetrics(versionOf().Version)
 	w.metrics = metrics
 	w.heart = alerts.NewHeartbeat(heartbeat(c), w.well, metrics.ObserveHeartbeat, w.journal, log.With("component", "heartbeat"))
