@@ -112,6 +112,7 @@ func faults() []struct {
 			{what: "password changed in the middle", shown: []string{"replicate/database/sqlserver TestAPasswordThatIsChangedInTheMiddle"}},
 			{what: "failoverd killed while it copies, swaps or rolls back", shown: []string{
 				"replicate/database/postgres TestKilledWhileItCopies", "replicate/database/postgres TestKilledWhileItSwaps", "replicate/database/postgres TestKilledWhileItRollsBack",
+				"replicate/database/postgres TestAStatementEndsSoonAfterWeHaveDied",
 				"replicate/database/sqlite TestKilledAtEveryEdge", "replicate/database/sqlite TestKilledAtAnyInstant",
 			}},
 			{what: "the primary has what is in no copy", shown: []string{lab + "TestNewerAtThePrimary", "standby TestNothingIsCopiedOntoDivergedData"}},
