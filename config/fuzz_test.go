@@ -92,6 +92,12 @@ func TestParseOfHugeFiles(t *testing.T) {
 		deeper.WriteString(strings.Repeat(" ", i) + "a:\n")
 	}
 	checkParse(t, []byte(deeper.String()), nil)
+
+	// What bounds the time is said; the time itself is another one on each machine.
+	const want = "keys or list entries have no value"
+	if _, err := Parse([]Source{{Name: "failoverd.yaml", Data: []byte(strings.Repeat("a:\n", maxEmpty+1))}}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("a file of empty keys: %v, want that more than %d %s", err, maxEmpty, want)
+	}
 }
 
 // TestParseOfManyServers is the largest sensible configuration.
