@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"failoverd/internal/freeport"
 )
 
 // peer returns the path of somebody else's program. Where there is none, the test is skipped, or fails when FAILOVERD_LAB
@@ -70,15 +71,14 @@ func daemon(t *testing.T, env []string, program string, args ...string) *said {
 	return out
 }
 
-// freePort is a port of UDP on the loopback that nobody has at the moment.
+// freePort is a port of the loopback that nobody has at the moment.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.ListenPacket("udp", "127.0.0.1:0")
+	port, err := freeport.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.LocalAddr().(*net.UDPAddr).Port
+	return port
 }
 
 // listens tells whether somebody has a port of the loopback, as the kernel lists it.

@@ -1,9 +1,7 @@
 package dbserver
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -56,15 +54,4 @@ func giveDirectory(dir string, account *syscall.Credential) error {
 		}
 	}
 	return os.Chown(dir, int(account.Uid), int(account.Gid))
-}
-
-// freePort is a port of 127.0.0.1 that nobody listens on now.
-func freePort(ctx context.Context) (int, error) {
-	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
 }

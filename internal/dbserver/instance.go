@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"failoverd/internal/freeport"
 )
 
 // Instance is a server of MariaDB or MySQL, which live alike, on a free port of 127.0.0.1, with all its files in one
@@ -79,7 +81,7 @@ func (i *Instance) found(ctx context.Context, dir string) (err error) {
 			return err
 		}
 	}
-	i.port, err = freePort(ctx)
+	i.port, err = freeport.Find(ctx)
 	return err
 }
 

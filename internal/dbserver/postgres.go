@@ -17,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"failoverd/internal/freeport"
 )
 
 // PostgresOptions is how a PostgreSQL server is made. The zero value is a server with PostgreSQL's defaults that
@@ -67,7 +69,7 @@ func StartPostgres(ctx context.Context, dir string, o PostgresOptions) (*Postgre
 	if err := giveDirectory(dir, p.account); err != nil {
 		return nil, err
 	}
-	if p.port, err = freePort(ctx); err != nil {
+	if p.port, err = freeport.Find(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.initialize(ctx); err != nil {
