@@ -123,6 +123,8 @@ func (p *Postgres) initialize(ctx context.Context) (err error) {
 		"logging_collector":       "off",
 		"log_destination":         "stderr",
 		"lc_messages":             "C",
+		// In its own directory, which goes with the test: what lies in /dev/shm stays for ever when a server is killed.
+		"dynamic_shared_memory_type": "mmap",
 	}
 	if !p.options.Durable {
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
