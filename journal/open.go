@@ -88,7 +88,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 		err = j.connect(ctx, isNew, o.ReadOnly)
 	}
 	if errors.Is(err, ErrFull) {
-		return nil, fmt.Errorf("open the journal in %s: make room there: %w", dir, err)
+		err = fmt.Errorf("make room there: %w", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the journal in %s: %w", dir, err)

@@ -67,8 +67,8 @@ type Deps struct {
 	// Loaded is told of a new configuration that is in force. It must not wait.
 	Loaded func(*config.Config)
 
-	// Unheard says why other hosts do not reach the API, nil where they do or are not meant to. It may be nil itself.
-	Unheard func() error
+	// APIError says why other hosts do not reach the API, nil where they do or are not meant to. It may be nil itself.
+	APIError func() error
 
 	Metrics Metrics
 }

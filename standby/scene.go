@@ -152,8 +152,8 @@ func (s *Standby) ourselves(now time.Time) status.Standby {
 		Config:    s.reload.view(s.config),
 		LoopAge:   s.LoopAge().Seconds(),
 	}
-	if s.deps.Unheard != nil {
-		if err := s.deps.Unheard(); err != nil {
+	if s.deps.APIError != nil {
+		if err := s.deps.APIError(); err != nil {
 			out.API = status.Health{Error: err.Error()}
 		}
 	}

@@ -64,7 +64,7 @@ func (b *bench) all(ctx context.Context) (err error) {
 		return err
 	}
 	if slices.Contains(b.ways, "rsync") || slices.Contains(b.ways, "lsyncd") {
-		stop, err := b.rsyncDaemon()
+		stop, err := b.rsyncDaemon(ctx)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"failoverd/internal/freeport"
 )
 
 // follow has a way follow a tree from now on.
@@ -80,7 +82,7 @@ func (b *bench) syncthing(ctx context.Context, src, dst string) (stop func() err
 			return nil, fmt.Errorf("syncthing --device-id: %w", err)
 		}
 		n.id = strings.TrimSpace(string(id))
-		if n.port, err = freePort(); err != nil {
+		if n.port, err = freeport.Find(ctx); err != nil {
 			return nil, err
 		}
 		for _, dir := range []string{n.folder, filepath.Join(n.folder, ".stfolder")} {

@@ -16,11 +16,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"failoverd/internal/freeport"
 )
 
 // rsyncDaemon serves the working directory, as root of whatever is copied into it.
-func (b *bench) rsyncDaemon() (stop func() error, err error) {
-	port, err := freePort()
+func (b *bench) rsyncDaemon(ctx context.Context) (stop func() error, err error) {
+	port, err := freeport.Find(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +42,7 @@ func (b *bench) rsyncDaemon() (stop func() error, err error) {
 
 // sshDaemon accepts one key, in a directory of its own.
 func (b *bench) sshDaemon(ctx context.Context) (stop func() error, err error) {
-	port, err := freePort()
+	port, err := freeport.Find(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -126,15 +128,6 @@ func syncDisk(dir string) error {
 		return err
 	}
 	return errors.Join(unix.Syncfs(int(d.Fd())), d.Close())
-}
-
-// freePort is a port that nobody listens on.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // listens waits until somebody listens on a port.

@@ -129,15 +129,6 @@ func (d service) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, client.Close()) }()
 	w.link = link{client: client, config: w.current.Load}
 
-	var listeners []net.Listener
-	if listeners, w.late, err = listen(c, log); err != nil {
-		return err
-	}
-	defer func() {
-		for _, l := range listeners {
-			_ = l.Close() // The server has done so, if it ever ran.
-		}
-	}()
 	metrics := api.NewMetrics(versionOf().Version)
 	w.metrics = metrics
 	w.heart = alerts.NewHeartbeat(heartbeat(c), w.well, metrics.ObserveHeartbeat, w.journal, log.With("component", "heartbeat"))
@@ -151,6 +142,11 @@ func (d service) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	listeners, late, err := listen(c, log)
+	if err != nil {
+		return err
+	}
+	w.late = late
 
 	// The standby stops first, so that what its tasks bring is still written,
 	// mailed and shown; the others end after it.

@@ -95,13 +95,13 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 			outbox.Use(sender(ways(c, w.started)), w.composer(c))
 			w.heart.Use(heartbeat(c))
 		},
-		Unheard: w.unheard,
-		Metrics: w.metrics,
+		APIError: w.apiError,
+		Metrics:  w.metrics,
 	}
 }
 
-// unheard says why other hosts do not reach the API.
-func (w *world) unheard() error {
+// apiError says why other hosts do not reach the API.
+func (w *world) apiError() error {
 	if w.late == nil {
 		return nil
 	}

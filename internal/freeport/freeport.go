@@ -19,22 +19,27 @@ const (
 
 // Find returns a port of 127.0.0.1 that nobody has now, neither of TCP nor of UDP.
 func Find(ctx context.Context) (int, error) {
-	var config net.ListenConfig
 	var err error
 	for range tries {
 		port := lowest + rand.N(beyond-lowest)
-		at := fmt.Sprintf("127.0.0.1:%d", port)
-		tcp, tcpErr := config.Listen(ctx, "tcp", at)
-		if err = tcpErr; err != nil {
-			continue
-		}
-		udp, udpErr := config.ListenPacket(ctx, "udp", at)
-		if err = errors.Join(udpErr, tcp.Close()); err != nil {
-			continue
-		}
-		if err = udp.Close(); err == nil {
+		if err = free(ctx, port); err == nil {
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("no free port after %d tries: %w", tries, err)
+}
+
+// free says why a port is not free.
+func free(ctx context.Context, port int) error {
+	var config net.ListenConfig
+	at := fmt.Sprintf("127.0.0.1:%d", port)
+	tcp, err := config.Listen(ctx, "tcp", at)
+	if err != nil {
+		return err
+	}
+	udp, err := config.ListenPacket(ctx, "udp", at)
+	if err != nil {
+		return errors.Join(err, tcp.Close())
+	}
+	return errors.Join(tcp.Close(), udp.Close())
 }
