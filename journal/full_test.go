@@ -92,6 +92,7 @@ func empty(t *testing.T, disk string) {
 // fullAtTheStart is the story of TestDiskFullAtTheStart.
 func fullAtTheStart(t *testing.T, disk string) {
 	dir := filepath.Join(disk, "journal")
+	reserved := filepath.Join(dir, reserveName)
 	j := open(t, dir, Options{})
 	commit(t, j, typicalBatch())
 	if err := j.Close(); err != nil {
@@ -120,7 +121,7 @@ func fullAtTheStart(t *testing.T, disk string) {
 		t.Fatal(err)
 	}
 	opens("with a little room")
-	if got := size(t, filepath.Join(dir, reserveName)); got != reserveSize {
+	if got := size(t, reserved); got != reserveSize {
 		t.Errorf("the reserve has %d bytes, want all %d: it was not needed", got, reserveSize)
 	}
 	fill(t, disk)
@@ -130,15 +131,37 @@ func fullAtTheStart(t *testing.T, disk string) {
 	fill(t, disk)
 	opens("with what the log could not give back")
 
-	empty(t, disk)
-	opens("that has been made empty")
-	if got := size(t, filepath.Join(dir, reserveName)); got != reserveSize {
-		t.Errorf("the reserve has %d bytes, want all %d again", got, reserveSize)
+	// room empties the disk, and wants the reserve to be whole again.
+	room := func(what string) {
+		t.Helper()
+		empty(t, disk)
+		opens(what)
+		if got := size(t, reserved); got != reserveSize {
+			t.Errorf("%s: the reserve has %d bytes, want all %d again", what, got, reserveSize)
+		}
+		if err := os.Remove(reserved); err != nil {
+			t.Fatal(err)
+		}
+		fill(t, disk)
 	}
-	if err := os.Remove(filepath.Join(dir, reserveName)); err != nil {
-		t.Fatal(err)
+	// short leaves room to open it and for a few commits, of which Close keeps what is left.
+	short := func() {
+		t.Helper()
+		if err := os.Truncate(hog(disk), size(t, hog(disk))-startSize/2); err != nil {
+			t.Fatal(err)
+		}
+		opens("with hardly any room, and no reserve")
+		if got := size(t, reserved); got == 0 || got >= startSize {
+			t.Errorf("%d bytes are kept, want what is left, less than %d", got, startSize)
+		}
 	}
+	room("that has been made empty")
+	short()
 	fill(t, disk)
+	opens("with what was left")
+	room("that has been made empty once more")
+	short()
+	room("that has been made empty while something was kept")
 	if j, err := Open(t.Context(), dir, Options{}); !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), dir+": make room there") {
 		if err == nil {
 			j.Close()

@@ -44,8 +44,8 @@ func Open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 		j.recipients = func(string) []Recipient { return nil }
 	}
 	defer func() {
-		if err != nil {
-			j.abandon()
+		if err != nil && j.lock != nil {
+			j.lock.Close()
 		}
 	}()
 
@@ -83,7 +83,6 @@ func Open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 	err = j.connect(ctx, isNew, o.ReadOnly)
 	if errors.Is(err, ErrFull) && j.reserve.size.Load() > 0 {
 		// Also to be read a journal needs some room: for its index of the log, which goes when the last one closes it.
-		j.disconnect()
 		j.reserve.giveUp()
 		err = j.connect(ctx, isNew, o.ReadOnly)
 	}
@@ -99,8 +98,13 @@ func Open(ctx context.Context, dir string, o Options) (_ *Journal, err error) {
 	return j, nil
 }
 
-// connect looks at what is in the file, unless that is new, and opens its connections.
-func (j *Journal) connect(ctx context.Context, isNew, readOnly bool) error {
+// connect looks at what is in the file, unless that is new, and opens its connections: all of them or none.
+func (j *Journal) connect(ctx context.Context, isNew, readOnly bool) (err error) {
+	defer func() {
+		if err != nil {
+			j.disconnect()
+		}
+	}()
 	if !isNew {
 		err := examineContents(ctx, j.path())
 		if isHalfMade(err) && !readOnly {
@@ -165,15 +169,7 @@ func (j *Journal) openWriter(ctx context.Context) error {
 	return nil
 }
 
-// abandon closes what a failed Open has opened.
-func (j *Journal) abandon() {
-	j.disconnect()
-	if j.lock != nil {
-		j.lock.Close()
-	}
-}
-
-// disconnect closes what connect has opened.
+// disconnect closes what a connect that has failed has opened.
 func (j *Journal) disconnect() {
 	if j.stmts != nil {
 		j.stmts.close()

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 )
 
 // filled makes a closed journal with some hundred events and returns its directory.
@@ -72,6 +74,20 @@ func TestSecondOpenIsRefused(t *testing.T) {
 		t.Error("a read-only journal was written to")
 	}
 	commit(t, j, typicalBatch())
+}
+
+// An Open that fails half way closes what it has opened.
+func TestAFailedOpenLeavesNothingOpen(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := t.TempDir()
+	if j, err := Open(ctx, dir, Options{}); err == nil {
+		j.Close()
+		t.Error("a journal was made although nobody wanted it any more")
+	}
+	goleak.VerifyNone(t, before)
+	open(t, dir, Options{}) // Its lock was given back.
 }
 
 func TestOpenAfterClose(t *testing.T) {
