@@ -240,6 +240,10 @@ func stories() map[string]Story {
 		"later kind":         single(journal.Event{Kind: "drill.late", Server: "crm", Severity: journal.Warning, Message: "the last drill of crm is 37 days old", Reason: "the last drill of crm is 37 days old, the limit is 36"}),
 		"takeover by order":  single(journal.Event{Kind: "takeover.started", Server: "crm", Severity: journal.Critical, Incident: "INC-151", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "takeover of crm started", Reason: "moving house"}),
 		"takeover.done late": chapter("takeover.done", "server.warning", over...),
+		"journal.unreadable": single(journal.Event{
+			Kind: "journal.unreadable", Severity: journal.Critical, Message: "the journal cannot be read: servers are watched, and nothing else is done; left as it is: 10.0.0.11 on eth0",
+			Reason: "open the journal in /var/lib/failoverd/journal: table facts: page 7 is torn: the journal is damaged",
+		}),
 		"daemon.started_after_crash": single(journal.Event{
 			Kind: "daemon.started_after_crash", Severity: journal.Warning, Message: "failoverd started; it had not been stopped",
 			Reason: "The open takeover op-9 of pbx1 was found finished up to step announce and is continued.",

@@ -405,6 +405,17 @@ var kinds = [...]Kind{
 		Next:    []string{"See all errors with their lines: `failoverd config check`", "Correct them, then: `failoverd reload`"},
 	},
 	{
+		Name: "journal.unreadable", Severity: journal.Critical, Protected: true, State: "NO JOURNAL", Runbook: "journal-unreadable",
+		Symptom: "{standby} CANNOT READ ITS JOURNAL",
+		Lead:    "{standby} cannot read its journal, and does not know what it was doing: {reason}",
+		Nothing: "It watches the servers and tells who fails. NOTHING IS TAKEN OVER, copied or brought back; addresses that {standby} holds are left as they are.",
+		Next: []string{
+			"See which addresses {standby} holds: `ip address show` there; the label ends in :fo.",
+			"See what is wrong: `journalctl -u failoverd`",
+			"Put the last backup of the journal back, or make room on the disk; then: `systemctl restart failoverd`",
+		},
+	},
+	{
 		Name: "daemon.started_after_crash", Severity: journal.Warning, State: "RESTARTED", Runbook: "started-after-crash",
 		Symptom: "{standby} RESTARTED after a crash",
 		Lead:    "failoverd on {standby} runs again; it had ended without being told to. {reason}",

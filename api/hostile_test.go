@@ -173,6 +173,7 @@ func TestRefusals(t *testing.T) {
 		{&status.Refusal{Code: status.NotFound, Detail: "no such server"}, 404, "not-found", false, ""},
 		{&status.Refusal{Code: status.InvalidConfig, Detail: "line 3"}, 422, "invalid-configuration", false, ""},
 		{&status.Refusal{Code: status.JournalUnwritable, Detail: "disk full", Changed: true}, 503, "journal-unwritable", true, ""},
+		{&status.Refusal{Code: status.JournalUnreadable, Detail: "torn"}, 503, "journal-unreadable", false, ""},
 		{fmt.Errorf("wrapped: %w", &status.Refusal{Code: status.WrongState, Detail: "deep"}), 409, "wrong-state", false, ""},
 		{errors.New("dial postgres://sa:hunter2@db"), 500, "internal", true, ""},
 	} {

@@ -106,6 +106,8 @@ func titleOf(code string, httpStatus int) string {
 		return "Not possible in this state"
 	case status.JournalUnwritable:
 		return "The journal cannot be written"
+	case status.JournalUnreadable:
+		return "The journal cannot be read"
 	case status.NotAvailable:
 		return "Not available"
 	case status.InvalidConfig:
@@ -161,7 +163,7 @@ func refused(err error, changing bool) *Problem {
 		p.Status = http.StatusPreconditionFailed
 	case status.HostOnly:
 		p.Status = http.StatusForbidden
-	case status.JournalUnwritable:
+	case status.JournalUnwritable, status.JournalUnreadable:
 		p.Status = http.StatusServiceUnavailable
 	}
 	return p

@@ -16,6 +16,7 @@ type Situation struct {
 	LinkUp       bool      // it is up and has a carrier
 	SettledAt    time.Time // nothing is decided before; zero: settled
 	Unsettled    string    // why: "the link came up", "the host booted", "the standby was stopped for 61 s"
+	Unreadable   string    // why the journal could not be read at the start; empty if it could
 	Unwritable   string    // why the journal cannot be written; empty if it can
 	WitnessesOff bool      // witnesses: []
 	Witnesses    []Witness
@@ -103,6 +104,9 @@ func (d Decision) Summary() string {
 // isItUs asks whether the fault is at the standby: its link, its network, or
 // the segment that it shares with others that fell silent too.
 func isItUs(s Situation) (Code, string) {
+	if s.Unreadable != "" {
+		return Unreadable, "the journal cannot be read, and on a state that is not known nothing is done: " + s.Unreadable
+	}
 	if s.Unwritable != "" {
 		return Unwritable, "the journal cannot be written, and what cannot be remembered is not done: " + s.Unwritable
 	}

@@ -47,6 +47,7 @@ func TestDecide(t *testing.T) {
 		reason string
 	}{
 		{"nothing in the way", func(*Situation) {}, NoHold, 4, "nobody answered 100 questions"},
+		{"the journal cannot be read", func(s *Situation) { s.Unreadable = "page 7 is torn" }, Unreadable, 1, "page 7 is torn"},
 		{"the journal cannot be written", func(s *Situation) { s.Unwritable = "disk full" }, Unwritable, 1, "disk full"},
 		{"own link down", func(s *Situation) { s.LinkUp = false }, Isolated, 1, "link eth0 is down"},
 		{"own link down, witnesses off", func(s *Situation) { s.LinkUp, s.WitnessesOff = false, true }, Isolated, 1, "is down"},

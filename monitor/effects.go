@@ -167,7 +167,7 @@ func alertOf(c Code) string {
 		return "capacity.waiting"
 	case Unstable:
 		return "server.unstable"
-	case NoData, OldData, Unwritable:
+	case NoData, OldData, Unwritable, Unreadable:
 		return "decision.refused"
 	}
 	return "decision.held"

@@ -217,6 +217,7 @@ const (
 	NoData       Code = "no-data"         // no copy was ever completed
 	OldData      Code = "old-data"        // the copy is older than max_age
 	Unwritable   Code = "unwritable"      // the journal cannot be written
+	Unreadable   Code = "unreadable"      // the journal could not be read at the start
 	GaveUp       Code = "takeover-failed" // the last attempt failed; failoverd does not try again by itself
 )
 

@@ -21,7 +21,7 @@ func conclude(out *status.Snapshot) {
 		add("critical", "", fmt.Sprintf("the standby is isolated since %s: %s", hm(iso.Since), iso.Reason), "failoverd events --since 1h")
 	}
 	if !out.Standby.Journal.OK {
-		add("critical", "", "the journal cannot be written: "+out.Standby.Journal.Error, "df -h")
+		add("critical", "", "the journal "+out.Standby.Journal.Error, journalHelp(out.Standby.Journal, ""))
 	}
 	if !out.Standby.API.OK {
 		add("warning", "", "other hosts do not reach the API and the console: "+firstLine(out.Standby.API.Error), "ss -ltnp")

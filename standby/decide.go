@@ -56,7 +56,7 @@ func (s *Standby) situation(v *server, now time.Time) monitor.Situation {
 	m := monitor.Situation{
 		Now: now, Facts: v.facts, Policy: v.policy,
 		Link: v.link, LinkUp: up, SettledAt: s.self.settledAt, Unsettled: s.self.unsettled,
-		Unwritable: s.self.unwritable, WitnessesOff: s.witnessesOff(), Capacity: s.config.Standby.Capacity,
+		Unreadable: s.unreadable, Unwritable: s.self.unwritable, WitnessesOff: s.witnessesOff(), Capacity: s.config.Standby.Capacity,
 		Data: v.data(now),
 	}
 	for _, w := range s.witnesses {

@@ -31,8 +31,11 @@ type Deps struct {
 	Try func(ctx context.Context, c config.Server) []status.Trial
 
 	Journal Journal
-	BootID  string    // the kernel's boot id
-	BootAt  time.Time // when the host was booted; zero: long ago
+	// Unreadable is why the journal cannot be read; nil if it can. Journal is another one then, which is empty, and nothing
+	// is done that what the real one holds might forbid: the servers are watched, and people are told.
+	Unreadable error
+	BootID     string    // the kernel's boot id
+	BootAt     time.Time // when the host was booted; zero: long ago
 
 	Net     Net
 	Pinger  func(net probe.NetState, deliver func([]probe.Result), stalled func(time.Duration)) Pinger

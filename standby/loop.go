@@ -42,7 +42,7 @@ func (s *Standby) Run(ctx context.Context) error {
 	start("snapshots", s.viewer.run)
 	start("log", s.scribe.run)
 	start("links", s.watchLinks)
-	if s.deps.Herald != nil {
+	if s.deps.Herald != nil && s.unreadable == "" {
 		start("herald", s.herald)
 	}
 
@@ -205,6 +205,10 @@ func order[T any](ctx context.Context, s *Standby, f func(*turn) (T, error)) (T,
 		}
 		if s.stopping {
 			ch <- answer[T]{err: errStopped()}
+			return
+		}
+		if err := s.unknowing(); err != nil {
+			ch <- answer[T]{err: err}
 			return
 		}
 		value, err := f(t)

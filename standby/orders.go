@@ -42,6 +42,9 @@ func (s *Standby) mayRelease(v *server) error {
 
 // unrefused returns nil if an operation of that kind may be ordered of the server, and its preview refuses nothing.
 func (s *Standby) unrefused(ctx context.Context, name, kind string, o status.Order, may func(*server) error) error {
+	if err := s.unknowing(); err != nil {
+		return err
+	}
 	_, err := consult(ctx, s, func(*turn) (none, error) {
 		v, err := s.find(name)
 		if err != nil {

@@ -27,6 +27,9 @@ func (s *Standby) Preview(ctx context.Context, name, kind string, o status.Order
 	if kind == status.Drill {
 		return s.previewDrill(ctx, name)
 	}
+	if err := s.unknowing(); err != nil {
+		return status.Preview{}, err
+	}
 	if copying(kind) {
 		return s.previewCopy(ctx, name, kind, o)
 	}

@@ -30,7 +30,7 @@ func (s *Standby) readiness(c *scene, v *sight, trees []status.Tree) status.Read
 	free := c.capacity - c.used
 	add("capacity", free > 0 || f.Role != monitor.StandingBy, "warning", fmt.Sprintf("%d of %d free", free, c.capacity), "1 free", "failoverd status")
 	journal := c.standby.Journal
-	add("journal", journal.OK, "critical", orWord("writable", journal.OK, journal.Error), "writable", "df -h "+c.dataDir)
+	add("journal", journal.OK, "critical", orWord("writable", journal.OK, journal.Error), "writable", journalHelp(journal, c.dataDir))
 	if v.config.Takeover.AssumeAddress {
 		open := s.segmentFor(v.link) != nil
 		add("segment", open, "critical", orWord("can be asked and announced on", open, "the interface cannot be used for ARP"), "usable", "ip link show "+v.link)

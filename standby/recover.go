@@ -175,7 +175,9 @@ func (s *Standby) recover(ctx context.Context) error {
 	}
 	t.note(journal.Event{Kind: kind, Severity: severity, Actor: actor(automatic("daemon")), Message: message, Reason: reason},
 		kind == "daemon.started_after_crash")
-	if err := t.strays(ctx); err != nil {
+	if s.unreadable != "" {
+		t.forgetful(ctx)
+	} else if err := t.strays(ctx); err != nil {
 		return err
 	}
 	for _, name := range s.order {

@@ -283,7 +283,7 @@ func standbyLines(b status.Standby, disk string) []string {
 		lines = append(lines, "the last mail failed: "+b.Mail.Error)
 	}
 	if !b.Journal.OK {
-		lines = append(lines, "the journal cannot be written: "+b.Journal.Error)
+		lines = append(lines, "the journal "+b.Journal.Error)
 	}
 	if b.Config.Error != "" {
 		lines = append(lines, "the newest configuration is not in force: "+b.Config.Error)

@@ -146,7 +146,7 @@ func (s *Standby) ourselves(now time.Time) status.Standby {
 		Name: c.Name, Version: s.deps.Version, StartedAt: s.started, Capacity: c.Capacity,
 		StandingIn: []string{}, Waiting: []string{}, Witnesses: []status.Witness{},
 		Interface: status.Interface{Name: s.self.link, Up: up, MAC: mac, Gateway: gateway},
-		Journal:   status.Health{OK: s.self.unwritable == "", Error: s.self.unwritable},
+		Journal:   s.remembers(),
 		API:       status.Health{OK: true},
 		Mail:      status.Mail{Configured: s.config.Alerts.Anybody()},
 		Config:    s.reload.view(s.config),

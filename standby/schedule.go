@@ -27,6 +27,10 @@ func (t *turn) schedule() {
 		return
 	}
 	s.scheduled = t.now
+	if s.unreadable != "" {
+		t.report()
+		return
+	}
 	settled := !t.now.Before(s.self.settledAt) && t.now.Sub(s.started) >= s.config.Standby.Settle
 	for _, v := range s.all {
 		if len(v.trees) > 0 {

@@ -57,6 +57,8 @@ type Standby struct {
 
 	reloading sync.Mutex // one reads the configuration at a time
 
+	unreadable string // why the journal cannot be read; empty if it can. Nothing is done then.
+
 	stop    context.Context // ends with cause plan.ErrInterrupted when the daemon stops
 	started time.Time
 	looped  atomic.Int64 // when the loop last ran, nanoseconds after started, by the monotonic clock
@@ -74,6 +76,9 @@ func New(ctx context.Context, deps Deps) (*Standby, error) {
 		ready: make(chan struct{}), gone: make(chan struct{}),
 	}
 	s.operations.journal = deps.Journal
+	if deps.Unreadable != nil {
+		s.unreadable = deps.Unreadable.Error()
+	}
 	if err := rehearse(); err != nil {
 		return nil, err
 	}

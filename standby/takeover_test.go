@@ -120,7 +120,7 @@ func TestWithoutAJournalNothingIsTakenOver(t *testing.T) {
 		if v.Misses < 15 || w.holds(pbx) || w.runs("pbx") {
 			t.Fatalf("%d misses, holds %t: want detection to go on and nothing taken over", v.Misses, w.holds(pbx))
 		}
-		if s := w.s.Snapshot(); s.Standby.Journal.OK || s.Standby.Journal.Error != "disk full" {
+		if s := w.s.Snapshot(); s.Standby.Journal.OK || s.Standby.Journal.Error != "cannot be written: disk full" {
 			t.Errorf("the snapshot says of the journal: %+v", s.Standby.Journal)
 		}
 		if got := slices.IndexFunc(v.Readiness.Checks, func(c status.Check) bool { return c.Name == "journal" && c.Result == "critical" }); got < 0 {

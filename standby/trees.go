@@ -106,6 +106,9 @@ func following(f *monitor.Facts) bool {
 
 // follow has the trees of a server followed that may be, and the others rest.
 func (s *Standby) follow(v *server) {
+	if s.unreadable != "" {
+		return // what is at the standby may be the newer
+	}
 	var orders []trees.Order
 	epoch, leaving := v.facts.Epoch, v.leaving()
 	if leaving {

@@ -74,11 +74,12 @@ type world struct {
 
 	recipients []string
 
-	memory *disk
-	pinger *pinger
-	s      *Standby
-	stop   context.CancelFunc
-	ended  chan error
+	unreadable error // why the journal cannot be read
+	memory     *disk
+	pinger     *pinger
+	s          *Standby
+	stop       context.CancelFunc
+	ended      chan error
 }
 
 // inBubble plays a story in a bubble.
@@ -205,7 +206,7 @@ func (w *world) shut(what string) (open func()) {
 
 func (w *world) deps() Deps {
 	return Deps{
-		Version: "test", Log: slog.New(slog.DiscardHandler), Config: w.conf, Journal: w.memory, BootID: w.bootID, BootAt: w.bootAt,
+		Version: "test", Log: slog.New(slog.DiscardHandler), Config: w.conf, Journal: w.memory, Unreadable: w.unreadable, BootID: w.bootID, BootAt: w.bootAt,
 		Load: func() (*config.Config, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -42,7 +42,7 @@ type Preview struct {
 // Refusal is why an order was not carried out. Nothing was changed unless
 // Changed says so.
 type Refusal struct {
-	Code      string  // stable: checks-failed, not-found, operation-running, wrong-state, journal-unwritable, not-available, pairing-failed, state-changed, name-taken
+	Code      string  // stable: checks-failed, not-found, operation-running, wrong-state, journal-unwritable, journal-unreadable, not-available, pairing-failed, state-changed, name-taken
 	Detail    string  // for people
 	Checks    []Check // for checks-failed
 	Operation string  // for operation-running
@@ -60,6 +60,7 @@ const (
 	OperationRunning  = "operation-running"
 	WrongState        = "wrong-state"
 	JournalUnwritable = "journal-unwritable"
+	JournalUnreadable = "journal-unreadable"
 	NotAvailable      = "not-available"
 	InvalidConfig     = "invalid-configuration"
 	PairingFailed     = "pairing-failed"

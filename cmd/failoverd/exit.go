@@ -63,7 +63,7 @@ func exitOf(code string, httpStatus int) int {
 		return exitGaveUp
 	case codePartial:
 		return exitAttention
-	case status.JournalUnwritable, status.NotAvailable, status.InvalidConfig, status.PairingFailed, status.AgentSilent,
+	case status.JournalUnwritable, status.JournalUnreadable, status.NotAvailable, status.InvalidConfig, status.PairingFailed, status.AgentSilent,
 		codeFailed, codeInterrupted, codeClient:
 		return exitFailed
 	}

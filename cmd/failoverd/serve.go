@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -114,13 +113,15 @@ func (d service) run(ctx context.Context) (err error) {
 	if err := fits(c, w.net.State()); err != nil {
 		log.Warn("the configuration does not fit this host's interfaces", "err", err)
 	}
-	w.journal, err = journal.Open(ctx, filepath.Join(c.Standby.DataDir, "journal"), journal.Options{
-		Log: log.With("component", "journal"), Recipients: w.recipients,
-	})
+	memory, err := openMemory(ctx, c, journal.Options{Log: log.With("component", "journal"), Recipients: w.recipients})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.journal.Close()) }()
+	w.journal = memory.journal
+	defer func() { err = errors.Join(err, memory.close()) }()
+	if memory.unreadable != nil {
+		log.Error("the journal cannot be read: the servers are watched, and nothing else is done", "err", memory.unreadable)
+	}
 
 	client, err := agent.OpenClient(c.Standby.DataDir, versionOf().Version)
 	if err != nil {
@@ -133,12 +134,12 @@ func (d service) run(ctx context.Context) (err error) {
 	w.metrics = metrics
 	w.heart = alerts.NewHeartbeat(heartbeat(c), w.well, metrics.ObserveHeartbeat, w.journal, log.With("component", "heartbeat"))
 	outbox := alerts.NewOutbox(w.journal, sender(ways(c, w.started)), w.composer(c), log.With("component", "alerts"))
-	s, err := standby.New(ctx, w.deps(d.file, d.memory(w.journal), outbox))
+	s, err := standby.New(ctx, w.deps(d.file, d.memory(w.journal), memory.unreadable, outbox))
 	if err != nil {
 		return err
 	}
 	w.standby.Store(s)
-	server, err := api.New(api.Config{Standby: s, History: w.journal, Agents: w.link, Log: log.With("component", "api"), Metrics: metrics, Version: versionOf().Version, Documents: failoverd.Documents})
+	server, err := api.New(api.Config{Standby: s, History: memory.history(), Agents: w.link, Log: log.With("component", "api"), Metrics: metrics, Version: versionOf().Version, Documents: failoverd.Documents})
 	if err != nil {
 		return err
 	}
@@ -163,6 +164,7 @@ func (d service) run(ctx context.Context) (err error) {
 	g.Go(func() error { return w.net.Run(others) })
 	g.Go(func() error { return w.journal.Run(others) })
 	g.Go(func() error { return outbox.Run(others) })
+	g.Go(func() error { return memory.mended(others) })
 	g.Go(func() error {
 		select {
 		case <-s.Ready(): // before, nothing is watched

@@ -48,7 +48,7 @@ type world struct {
 }
 
 // deps joins everything.
-func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.Outbox) standby.Deps {
+func (w *world) deps(configFile string, memory standby.Journal, unreadable error, outbox *alerts.Outbox) standby.Deps {
 	return standby.Deps{
 		Version: versionOf().Version,
 		Log:     w.log,
@@ -61,10 +61,10 @@ func (w *world) deps(configFile string, memory standby.Journal, outbox *alerts.O
 			return w.holds(config.LoadWithOptions(configFile, text))
 		}},
 		Try:     w.try,
-		Journal: memory,
-		BootID:  bootID(),
-		BootAt:  bootTime(),
-		Net:     w.net,
+		Journal: memory, Unreadable: unreadable,
+		BootID: bootID(),
+		BootAt: bootTime(),
+		Net:    w.net,
 		Pinger: func(net probe.NetState, deliver func([]probe.Result), stalled func(time.Duration)) standby.Pinger {
 			return probe.NewPinger(probe.PingerConfig{Net: net, Deliver: deliver, Stalled: stalled, Log: w.log.With("component", "ping")})
 		},

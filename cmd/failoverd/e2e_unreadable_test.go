@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"failoverd/internal/site"
+	"failoverd/status"
+)
+
+// The standby stands in for pbx, and is started with a journal that cannot be read. It watches, tells people, and does nothing:
+// the users of pbx are served as before, crm fails and is not taken over, orders are refused. With a journal again, everything
+// is as it was.
+func TestStartedWithoutItsJournal(t *testing.T) {
+	for name, trouble := range map[string]struct {
+		make func(t *testing.T, dir string) (mend func() error)
+		says string
+	}{
+		"torn":        {tear, "damaged"},
+		"newer":       {fromTheFuture, "newer version"},
+		"read-only":   {lockUp, "read-only file system"},
+		"unreachable": {barricade, "not a directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCompany(t, site.Options{StandIn: true})
+			c.start()
+			user, err := site.NewUser(c.Client, site.PBXAddress)
+			ok(t, err)
+			defer func() { ok(t, user.Close()) }()
+			ok(t, c.PBX.Die())
+			c.waitState("pbx", "Failure", "standing in")
+			ok(t, user.WaitServedBy(c.waiting(), "stand-in"))
+			pid := c.standInPID("pbx")
+			ok(t, c.daemon.Stop())
+			mend := trouble.make(t, filepath.Join(c.DataDir(), "journal"))
+
+			c.launch()
+			letter := strings.Join(strings.Fields(c.waitMail("journal.unreadable").Text()), " ") // its lines are short
+			contains(t, letter, trouble.says, "NOTHING IS TAKEN OVER", "left as it is: "+site.PBXAddress+" on ")
+			contains(t, c.cli(exitAttention, "status"), "journal FAILS: cannot be read", trouble.says)
+			c.waitServer("crm", "answering", func(v status.Server) bool { return v.LastAnswer != nil })
+			ok(t, c.CRM.Die())
+			c.waitServer("crm", "failed", func(v status.Server) bool {
+				return v.State == "Failure" && v.Hold != nil && v.Hold.Code == "unreadable"
+			})
+			c.waitMail("server.failure")
+			contains(t, c.cli(exitFailed, "release", "pbx", "--yes"), "the journal cannot be read")
+			contains(t, c.cli(exitFailed, "token", "create", "night", "--role", "viewer"), "cannot be read")
+			c.assertHeld(site.CRMAddress, false)
+			c.assertHeld(site.PBXAddress, true)
+			if got := c.standInPID("pbx"); got != pid {
+				t.Errorf("the stand-in is process %d, want still %d", got, pid)
+			}
+
+			ok(t, mend())
+			if name == "read-only" || name == "unreachable" {
+				select {
+				case <-c.daemon.Exited(): // by itself, for systemd to start it anew
+				case <-c.waiting().Done():
+					t.Fatal("failoverd goes on without a journal that can be read again")
+				}
+			} else {
+				ok(t, c.daemon.Stop())
+			}
+			left, err := filepath.Glob(filepath.Join(filepath.Dir(c.Socket()), "journal-*"))
+			ok(t, err)
+			if len(left) > 0 {
+				t.Errorf("left behind: %q", left)
+			}
+			c.launch()
+			c.waitState("pbx", "Failure", "standing in")
+			if got := c.standInPID("pbx"); got != pid {
+				t.Errorf("with its journal again the stand-in is process %d, want still %d", got, pid)
+			}
+			ok(t, c.PBX.Return())
+			c.cli(exitDone, "release", "pbx", "--yes")
+			c.assertHeld(site.PBXAddress, false)
+		})
+	}
+}
+
+// tear writes over the middle of the journal.
+func tear(t *testing.T, dir string) (mend func() error) {
+	t.Helper()
+	file := filepath.Join(dir, "journal.db")
+	whole, err := os.ReadFile(file)
+	ok(t, err)
+	torn := bytes.Clone(whole)
+	for i := len(torn) / 4; i < len(torn)*3/4; i++ {
+		torn[i] = 0x5a
+	}
+	ok(t, os.WriteFile(file, torn, 0o600))
+	return func() error { return os.WriteFile(file, whole, 0o600) }
+}
+
+// fromTheFuture gives the journal a version of its schema that is not known: the user_version of its header, which is at offset 60
+// (https://sqlite.org/fileformat2.html#the_database_header).
+func fromTheFuture(t *testing.T, dir string) (mend func() error) {
+	t.Helper()
+	file := filepath.Join(dir, "journal.db")
+	whole, err := os.ReadFile(file)
+	ok(t, err)
+	newer := bytes.Clone(whole)
+	newer[62] = 0x7f
+	ok(t, os.WriteFile(file, newer, 0o600))
+	return func() error { return os.WriteFile(file, whole, 0o600) }
+}
+
+// lockUp lets nobody write where the journal lies.
+func lockUp(t *testing.T, dir string) (mend func() error) {
+	t.Helper()
+	ok(t, unix.Mount(dir, dir, "", unix.MS_BIND, ""))
+	mend = func() error { return unix.Unmount(dir, unix.MNT_DETACH) }
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(errors.Join(err, mend()))
+	}
+	return mend
+}
+
+// barricade puts a file where the journal's directory was.
+func barricade(t *testing.T, dir string) (mend func() error) {
+	t.Helper()
+	ok(t, os.Rename(dir, dir+".away"))
+	ok(t, os.WriteFile(dir, nil, 0o600))
+	return func() error { return errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)) }
+}

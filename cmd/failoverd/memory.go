@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"failoverd/api"
+	"failoverd/config"
+	"failoverd/journal"
+	"failoverd/status"
+)
+
+// memory is what the daemon remembers with: its journal or, where that cannot be read, one in its place that is empty, lies where
+// nothing stays, and is gone when the daemon ends. With it servers are watched and people are told.
+type memory struct {
+	journal    *journal.Journal
+	unreadable error // why the journal cannot be read; nil if it can
+
+	dir     string // of the journal that cannot be read
+	options journal.Options
+	instead string // the directory of the one in its place
+}
+
+// openMemory opens the journal. One that another daemon has is that one's.
+func openMemory(ctx context.Context, c *config.Config, o journal.Options) (*memory, error) {
+	m := &memory{dir: filepath.Join(c.Standby.DataDir, "journal"), options: o}
+	m.journal, m.unreadable = journal.Open(ctx, m.dir, o)
+	switch {
+	case m.unreadable == nil:
+		return m, nil
+	case ctx.Err() != nil, errors.Is(m.unreadable, journal.ErrInUse):
+		return nil, m.unreadable
+	}
+	// Not in the data directory, which may be why.
+	var err error
+	if m.instead, err = os.MkdirTemp(filepath.Dir(c.API.Socket), "journal-"); err != nil {
+		return nil, errors.Join(m.unreadable, err)
+	}
+	if m.journal, err = journal.Open(ctx, m.instead, o); err != nil {
+		return nil, errors.Join(m.unreadable, err, os.RemoveAll(m.instead))
+	}
+	return m, nil
+}
+
+// close closes the journal.
+func (m *memory) close() error {
+	err := m.journal.Close()
+	if m.instead != "" {
+		err = errors.Join(err, os.RemoveAll(m.instead))
+	}
+	return err
+}
+
+// tryAgain is how often it is tried whether there is room for the journal by now, or a disk that can be written to.
+const tryAgain = 5 * time.Second
+
+// mended ends with an error as soon as the journal can be opened again, so that the daemon is started with it. A journal that is
+// damaged, or of a newer version, is mended by a person, who may have only begun to: it is left alone.
+func (m *memory) mended(ctx context.Context) error {
+	if m.unreadable == nil || errors.Is(m.unreadable, journal.ErrDamaged) || errors.Is(m.unreadable, journal.ErrNewer) {
+		return nil
+	}
+	tick := time.NewTicker(tryAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		j, err := journal.Open(ctx, m.dir, m.options)
+		if err == nil {
+			return errors.Join(errors.New("the journal can be read again: failoverd has to be started anew"), j.Close())
+		}
+	}
+}
+
+// history is what the API reads and writes.
+func (m *memory) history() api.History {
+	if m.unreadable == nil {
+		return m.journal
+	}
+	return forgetful{m.journal, m.unreadable}
+}
+
+// forgetful is the history where the journal cannot be read: no token is made, since it would be good until the next start only.
+type forgetful struct {
+	*journal.Journal
+	cause error
+}
+
+// AddToken refuses.
+func (f forgetful) AddToken(context.Context, journal.Token) error { return f.refusal() }
+
+// RevokeToken refuses.
+func (f forgetful) RevokeToken(context.Context, string, time.Time) error { return f.refusal() }
+
+func (f forgetful) refusal() error {
+	return &status.Refusal{
+		Code: status.JournalUnreadable, Detail: fmt.Sprintf("the journal, which has the tokens, cannot be read: %v", f.cause), Try: "journalctl -u failoverd",
+	}
+}
