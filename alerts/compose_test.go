@@ -240,6 +240,14 @@ func stories() map[string]Story {
 		"later kind":         single(journal.Event{Kind: "drill.late", Server: "crm", Severity: journal.Warning, Message: "the last drill of crm is 37 days old", Reason: "the last drill of crm is 37 days old, the limit is 36"}),
 		"takeover by order":  single(journal.Event{Kind: "takeover.started", Server: "crm", Severity: journal.Critical, Incident: "INC-151", Actor: journal.Actor{Kind: "user", Name: "alice"}, Message: "takeover of crm started", Reason: "moving house"}),
 		"takeover.done late": chapter("takeover.done", "server.warning", over...),
+		"journal.unwritable": single(journal.Event{
+			Kind: "journal.unwritable", Severity: journal.Critical, Message: "pbx1 failed and NOT TAKEN OVER: the journal cannot be written since 02:11:32",
+			Reason: "commit to the journal: no space left for the journal (database or disk is full (13))",
+		}),
+		"journal.writable": single(journal.Event{
+			Kind: "journal.writable", Severity: journal.Info, Message: "the journal can be written again: what was held back is done, and alerts that wait are sent",
+			Reason: "it took nothing for 12m4s",
+		}),
 		"journal.unreadable": single(journal.Event{
 			Kind: "journal.unreadable", Severity: journal.Critical, Message: "the journal cannot be read: servers are watched, and nothing else is done; left as it is: 10.0.0.11 on eth0",
 			Reason: "open the journal in /var/lib/failoverd/journal: table facts: page 7 is torn: the journal is damaged",

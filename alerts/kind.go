@@ -405,6 +405,23 @@ var kinds = [...]Kind{
 		Next:    []string{"See all errors with their lines: `failoverd config check`", "Correct them, then: `failoverd reload`"},
 	},
 	{
+		Name: "journal.unwritable", Severity: journal.Critical, Protected: true, State: "NO JOURNAL", Runbook: "journal-unwritable",
+		Symptom: "{standby} CANNOT WRITE ITS JOURNAL",
+		Lead:    "{standby} cannot write its journal, and what cannot be remembered is not done: {reason}",
+		Nothing: "It watches the servers. NOTHING IS TAKEN OVER, copied or brought back; whom {standby} stands in for is served as before. Other alerts wait until the journal can be written.",
+		Next: []string{
+			"Make room on the disk of the data directory of {standby}, or mend the disk: `df -h`, `dmesg`. It goes on by itself then.",
+			see,
+		},
+	},
+	{
+		Name: "journal.writable", Severity: journal.Info, Protected: true, Over: true, State: "JOURNAL AGAIN", Runbook: "journal-unwritable",
+		Symptom: "{standby} CAN WRITE ITS JOURNAL AGAIN",
+		Lead:    "{standby} can write its journal again: {reason}",
+		Nothing: "What was held back is being done; alerts that have waited are on their way.",
+		Next:    []string{see},
+	},
+	{
 		Name: "journal.unreadable", Severity: journal.Critical, Protected: true, State: "NO JOURNAL", Runbook: "journal-unreadable",
 		Symptom: "{standby} CANNOT READ ITS JOURNAL",
 		Lead:    "{standby} cannot read its journal, and does not know what it was doing: {reason}",

@@ -60,6 +60,7 @@ func faults() []struct {
 			{what: "restarted while standing in", shown: []string{lab + "TestRestartWhileStandingIn", machine + "restart-while-standing-in"}},
 			{what: "host rebooted while standing in, with the primary dead, and with the primary back", shown: []string{lab + "TestRebootWhileStandingIn", machine + "reboot-with-the-primary-back"}},
 			{what: "disk full: the journal's", shown: []string{"journal TestDiskFull", "journal TestDiskFullAtTheStart", "standby TestWithoutAJournalNothingIsTakenOver", "standby TestADiskThatFailsInTheMiddleOfATakeoverIsTriedAgain"}},
+			{what: "the journal takes nothing for long", shown: []string{lab + "TestTheJournalTakesNothingForLong", "standby TestPeopleAreToldPastAJournalThatTakesNothing"}},
 			{what: "disk full: the copies'", shown: []string{
 				lab + "TestNoRoomForTheNextCopy", "replicate/database/postgres TestEngine", "replicate/database/mysql TestEngine", "replicate/database/sqlite TestEngine",
 				"replicate/database/sqlserver TestEngine", "replicate/files TestSinkReserve",

@@ -157,7 +157,7 @@ func (tx *transaction) store(b Batch, events []Event) error {
 		e := events[a.Event]
 		for _, r := range tx.recipients(a.Kind) {
 			stmt, args := tx.prepared.addMail, []any{e.Seq, a.Kind, a.Server, a.Incident, r.To, nanos(e.Time)}
-			if wants := r.wants(e.Severity); !wants || a.Reminder {
+			if wants := r.Wants(e.Severity); !wants || a.Reminder {
 				stmt, args = tx.prepared.askMail, append(args, wants, a.Reminder)
 			}
 			if _, err := tx.Stmt(stmt).Exec(args...); err != nil {

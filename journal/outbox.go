@@ -26,8 +26,8 @@ type Recipient struct {
 	Least string
 }
 
-// wants tells whether an alert of that severity goes there by itself. One without a severity goes everywhere.
-func (r Recipient) wants(severity string) bool {
+// Wants tells whether an alert of that severity goes there by itself. One without a severity goes everywhere.
+func (r Recipient) Wants(severity string) bool {
 	rank := map[string]int{Info: 1, Warning: 2, Critical: 3, None: 4}
 	return severity == "" || rank[severity] >= rank[r.Least]
 }

@@ -64,6 +64,9 @@ type Deps struct {
 	// TestAlert sends a test alert to one of them and returns the dialogue.
 	TestAlert func(ctx context.Context, to string) (transcript []string, likely string, err error)
 
+	// Cry sends an alert past the journal to everybody who gets such alerts, and returns why nobody has got it. It may be nil itself.
+	Cry func(ctx context.Context, e journal.Event) error
+
 	// TestMail sends a test mail to a recipient by the mail server of a configuration that is not in force, and returns the dialogue.
 	TestMail func(ctx context.Context, c *config.Config, to string) (transcript []string, likely string, err error)
 

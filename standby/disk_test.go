@@ -49,6 +49,16 @@ func (m *disk) Commit(ctx context.Context, b journal.Batch) ([]journal.Event, er
 	return events, err
 }
 
+func (m *disk) AddBuckets(ctx context.Context, buckets []journal.Bucket) error {
+	m.mu.Lock()
+	err := m.broken
+	m.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return m.Journal.AddBuckets(ctx, buckets)
+}
+
 func openWord(open bool) string {
 	if open {
 		return "open"

@@ -15,6 +15,7 @@ import (
 type history struct {
 	journal Journal
 	log     *slog.Logger
+	failed  func(error) // is told when the journal does not take it: it is what is written where nothing else happens
 
 	mu      sync.Mutex
 	buckets map[bucketKey]*journal.Bucket
@@ -26,8 +27,8 @@ type bucketKey struct {
 	minute int64
 }
 
-func newHistory(j Journal, log *slog.Logger) *history {
-	return &history{journal: j, log: log, buckets: map[bucketKey]*journal.Bucket{}}
+func newHistory(j Journal, log *slog.Logger, failed func(error)) *history {
+	return &history{journal: j, log: log, failed: failed, buckets: map[bucketKey]*journal.Bucket{}}
 }
 
 // add counts one ping.
@@ -89,5 +90,6 @@ func (h *history) flush(ctx context.Context) {
 	}
 	if err := h.journal.AddBuckets(ctx, buckets); err != nil {
 		h.log.Warn("the probe history could not be written", "err", err)
+		h.failed(err)
 	}
 }

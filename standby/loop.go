@@ -118,6 +118,7 @@ func (s *Standby) beat(t *turn) {
 		// Nothing else may want to be written for a long time.
 		t.value(valueBoot, s.deps.BootID)
 	}
+	t.cry()
 	t.timers(t.now)
 	t.schedule()
 	t.link()

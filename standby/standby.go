@@ -39,6 +39,7 @@ type Standby struct {
 	reporting  bool                                 // the daily report is being made
 	judging    bool                                 // the readiness is being looked at
 	judged     time.Time                            // when it was last
+	outcry     cry                                  // what people are told past the journal
 	scheduled  time.Time                            // when it was last looked what is due
 	recalled   map[string]map[string]replicate.Copy // copies that the journal held at the start, by server
 
@@ -82,7 +83,7 @@ func New(ctx context.Context, deps Deps) (*Standby, error) {
 	if err := rehearse(); err != nil {
 		return nil, err
 	}
-	s.history = newHistory(deps.Journal, s.log)
+	s.history = newHistory(deps.Journal, s.log, func(err error) { s.box.put(func(*turn) { s.written(err) }) })
 	s.viewer = newViewer(s)
 	s.scribe = newScribe(s.log)
 	s.pinger = deps.Pinger(s.own, s.results, s.stalled)

@@ -133,7 +133,7 @@ func TestWithoutAJournalNothingIsTakenOver(t *testing.T) {
 			t.Errorf("the journal can be written again, and the snapshot says %+v", s.Standby.Journal)
 		}
 		// Nothing that was to be said is lost.
-		if diff := cmp.Diff([]string{"server.failure", "takeover.done"}, slices.DeleteFunc(w.mails(), func(k string) bool { return k == "server.warning" || k == "decision.refused" })); diff != "" {
+		if diff := cmp.Diff([]string{"journal.writable", "server.failure", "takeover.done"}, slices.DeleteFunc(w.mails(), func(k string) bool { return k == "server.warning" || k == "decision.refused" })); diff != "" {
 			t.Errorf("mails (-want +got):\n%s", diff)
 		}
 	})

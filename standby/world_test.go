@@ -76,6 +76,7 @@ type world struct {
 
 	unreadable error // why the journal cannot be read
 	memory     *disk
+	cried      []journal.Event // what people were told past the journal
 	pinger     *pinger
 	s          *Standby
 	stop       context.CancelFunc
@@ -269,6 +270,7 @@ func (w *world) deps() Deps {
 		TestAlert: func(_ context.Context, to string) ([]string, string, error) {
 			return []string{"250 ok"}, "", w.fail["mail "+to]
 		},
+		Cry:     w.cries,
 		Loaded:  func(*config.Config) { w.did("loaded") },
 		Metrics: w,
 	}

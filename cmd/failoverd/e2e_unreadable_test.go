@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ func TestStartedWithoutItsJournal(t *testing.T) {
 		"newer":       {fromTheFuture, "newer version"},
 		"read-only":   {lockUp, "read-only file system"},
 		"unreachable": {barricade, "not a directory"},
+		"unwritable":  {clog, "clogged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCompany(t, site.Options{StandIn: true})
@@ -59,7 +61,7 @@ func TestStartedWithoutItsJournal(t *testing.T) {
 			}
 
 			ok(t, mend())
-			if name == "read-only" || name == "unreachable" {
+			if name != "torn" && name != "newer" {
 				select {
 				case <-c.daemon.Exited(): // by itself, for systemd to start it anew
 				case <-c.waiting().Done():
@@ -129,4 +131,19 @@ func barricade(t *testing.T, dir string) (mend func() error) {
 	ok(t, os.Rename(dir, dir+".away"))
 	ok(t, os.WriteFile(dir, nil, 0o600))
 	return func() error { return errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)) }
+}
+
+// clog lets the journal be opened, and take nothing.
+func clog(t *testing.T, dir string) (mend func() error) {
+	t.Helper()
+	run := func(query string) error {
+		db, err := sql.Open("sqlite", filepath.Join(dir, "journal.db"))
+		if err != nil {
+			return err
+		}
+		_, err = db.Exec(query)
+		return errors.Join(err, db.Close())
+	}
+	ok(t, run("CREATE TRIGGER clog BEFORE INSERT ON standby_values BEGIN SELECT RAISE(ABORT, 'clogged'); END"))
+	return func() error { return run("DROP TRIGGER clog") }
 }

@@ -28,7 +28,7 @@ type memory struct {
 // openMemory opens the journal. One that another daemon has is that one's.
 func openMemory(ctx context.Context, c *config.Config, o journal.Options) (*memory, error) {
 	m := &memory{dir: filepath.Join(c.Standby.DataDir, "journal"), options: o}
-	m.journal, m.unreadable = journal.Open(ctx, m.dir, o)
+	m.journal, m.unreadable = openWritable(ctx, m.dir, o)
 	switch {
 	case m.unreadable == nil:
 		return m, nil
@@ -44,6 +44,21 @@ func openMemory(ctx context.Context, c *config.Config, o journal.Options) (*memo
 		return nil, errors.Join(m.unreadable, err, os.RemoveAll(m.instead))
 	}
 	return m, nil
+}
+
+// valueOpened is where a journal holds when it was last opened.
+const valueOpened = "opened"
+
+// openWritable opens a journal that can be written to.
+func openWritable(ctx context.Context, dir string, o journal.Options) (*journal.Journal, error) {
+	j, err := journal.Open(ctx, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := j.Commit(ctx, journal.Batch{Values: map[string]string{valueOpened: time.Now().UTC().Format(time.RFC3339)}}); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
 }
 
 // close closes the journal.
@@ -72,7 +87,7 @@ func (m *memory) mended(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		j, err := journal.Open(ctx, m.dir, m.options)
+		j, err := openWritable(ctx, m.dir, m.options)
 		if err == nil {
 			return errors.Join(errors.New("the journal can be read again: failoverd has to be started anew"), j.Close())
 		}

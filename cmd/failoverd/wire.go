@@ -82,7 +82,7 @@ func (w *world) deps(configFile string, memory standby.Journal, unreadable error
 		TestAlert: func(ctx context.Context, to string) ([]string, string, error) {
 			return w.testAlert(ctx, w.current.Load(), to)
 		},
-		TestMail: w.testAlert,
+		TestMail: w.testAlert, Cry: w.cry,
 		Recipients: func() []string {
 			var list []string
 			for _, r := range w.recipients("") {
