@@ -59,7 +59,7 @@ func journalHelp(journal status.Health, dir string) string {
 func (s *Standby) remembers() status.Health {
 	switch {
 	case s.unreadable != "":
-		return status.Health{Error: cannotBeRead + ", so that nothing is taken over, copied or brought back: " + s.unreadable}
+		return status.Health{Error: cannotBeRead + ", and nothing is done: " + s.unreadable}
 	case s.self.unwritable != "":
 		return status.Health{Error: "cannot be written: " + s.self.unwritable}
 	}

@@ -78,7 +78,7 @@ func TestAJournalThatCannotBeRead(t *testing.T) {
 			t.Errorf("%d daily reports", got)
 		}
 		s := w.s.Snapshot()
-		if s.Standby.Journal.OK || !strings.Contains(s.Standby.Journal.Error, "cannot be read, so that nothing is taken over, copied or brought back: table facts is torn") {
+		if s.Standby.Journal.OK || !strings.Contains(s.Standby.Journal.Error, "cannot be read, and nothing is done: table facts is torn") {
 			t.Errorf("the status says of the journal: %+v", s.Standby.Journal)
 		}
 		if i := slices.IndexFunc(s.Attention, func(n status.Notice) bool { return strings.HasPrefix(n.Text, "the journal cannot be read") }); i < 0 || s.Attention[i].Help != "journalctl -u failoverd" {

@@ -234,48 +234,52 @@ func TestSecondDaemon(t *testing.T) {
 	c.waitState("pbx", "OK", "standing by")
 }
 
+// remote runs a command on the client's host, which reaches the API over TLS.
+func (c *company) remote(code int, token string, args ...string) string {
+	c.t.Helper()
+	b, err := os.ReadFile(c.Log())
+	ok(c.t, err)
+	_, after, _ := strings.Cut(string(b), "fingerprint=")
+	fingerprint, _, _ := strings.Cut(after, "\n")
+	cmd := c.Client.Command(c.waiting(), c.Binary(), append([]string{
+		"--url", "https://" + site.StandbyAddress + ":8443", "--fingerprint", strings.TrimSpace(fingerprint),
+	}, args...)...)
+	cmd.Env = append(os.Environ(), "FAILOVERD_TOKEN="+token)
+	out, _ := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		c.t.Fatalf("%v from the client: exit code %d, want %d:\n%s", args, got, code, out)
+	}
+	return string(out)
+}
+
+// token makes a token of a role.
+func (c *company) token(role string) string {
+	c.t.Helper()
+	var created struct {
+		Secret string `json:"secret"`
+	}
+	ok(c.t, json.Unmarshal([]byte(c.cli(exitDone, "token", "create", "test-"+role, "--role", role, "--json")), &created))
+	return created.Secret
+}
+
 // From another host the API asks for a token over TLS, and the role decides.
 func TestRemoteAccess(t *testing.T) {
 	c := newCompany(t, site.Options{})
 	c.start()
-	b, err := os.ReadFile(c.Log())
-	ok(t, err)
-	_, after, _ := strings.Cut(string(b), "fingerprint=")
-	fingerprint, _, _ := strings.Cut(after, "\n")
-	remote := func(code int, token string, args ...string) string {
-		t.Helper()
-		cmd := c.Client.Command(c.waiting(), c.Binary(), append([]string{
-			"--url", "https://" + site.StandbyAddress + ":8443", "--fingerprint", strings.TrimSpace(fingerprint),
-		}, args...)...)
-		cmd.Env = append(os.Environ(), "FAILOVERD_TOKEN="+token)
-		out, _ := cmd.CombinedOutput()
-		if got := cmd.ProcessState.ExitCode(); got != code {
-			t.Fatalf("%v from the client: exit code %d, want %d:\n%s", args, got, code, out)
-		}
-		return string(out)
-	}
-	token := func(role string) string {
-		t.Helper()
-		var created struct {
-			Secret string `json:"secret"`
-		}
-		ok(t, json.Unmarshal([]byte(c.cli(exitDone, "token", "create", "test-"+role, "--role", role, "--json")), &created))
-		return created.Secret
-	}
-	remote(exitForbidden, "", "status")
-	remote(exitForbidden, "fvt_wrong", "status")
-	viewer, operator := token("viewer"), token("operator")
-	remote(exitDone, viewer, "status")
-	contains(t, remote(exitForbidden, viewer, "suspend", "pbx", "--reason", "may I"), "operator")
+	c.remote(exitForbidden, "", "status")
+	c.remote(exitForbidden, "fvt_wrong", "status")
+	viewer, operator := c.token("viewer"), c.token("operator")
+	c.remote(exitDone, viewer, "status")
+	contains(t, c.remote(exitForbidden, viewer, "suspend", "pbx", "--reason", "may I"), "operator")
 	c.waitState("pbx", "OK", "standing by")
-	remote(exitDone, operator, "suspend", "pbx", "--reason", "I may")
+	c.remote(exitDone, operator, "suspend", "pbx", "--reason", "I may")
 	v := c.waitState("pbx", "Suspended", "standing by")
 	if v.Suspension.By != "test-operator" {
 		t.Errorf("suspended by %q, want the token's name", v.Suspension.By)
 	}
-	remote(exitForbidden, operator, "token", "list")
+	c.remote(exitForbidden, operator, "token", "list")
 	c.cli(exitDone, "token", "revoke", "test-operator")
-	remote(exitForbidden, operator, "resume", "pbx")
+	c.remote(exitForbidden, operator, "resume", "pbx")
 	contains(t, c.cli(exitDone, "audit"), "test-operator", "test-viewer")
 	if log, err := os.ReadFile(c.Log()); err != nil || strings.Contains(string(log), viewer) {
 		t.Errorf("the log holds a token, or cannot be read: %v", err)

@@ -39,6 +39,7 @@ func TestStartedWithoutItsJournal(t *testing.T) {
 			c.waitState("pbx", "Failure", "standing in")
 			ok(t, user.WaitServedBy(c.waiting(), "stand-in"))
 			pid := c.standInPID("pbx")
+			token := c.token("viewer")
 			ok(t, c.daemon.Stop())
 			mend := trouble.make(t, filepath.Join(c.DataDir(), "journal"))
 
@@ -54,6 +55,8 @@ func TestStartedWithoutItsJournal(t *testing.T) {
 			c.waitMail("server.failure")
 			contains(t, c.cli(exitFailed, "release", "pbx", "--yes"), "the journal cannot be read")
 			contains(t, c.cli(exitFailed, "token", "create", "night", "--role", "viewer"), "cannot be read")
+			contains(t, c.cli(exitFailed, "token", "list"), "cannot be read")
+			contains(t, c.remote(exitFailed, token, "status"), "no token can be checked")
 			c.assertHeld(site.CRMAddress, false)
 			c.assertHeld(site.PBXAddress, true)
 			if got := c.standInPID("pbx"); got != pid {
@@ -77,6 +80,7 @@ func TestStartedWithoutItsJournal(t *testing.T) {
 			}
 			c.launch()
 			c.waitState("pbx", "Failure", "standing in")
+			c.remote(exitDone, token, "events")
 			if got := c.standInPID("pbx"); got != pid {
 				t.Errorf("with its journal again the stand-in is process %d, want still %d", got, pid)
 			}

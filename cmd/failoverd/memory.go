@@ -102,10 +102,21 @@ func (m *memory) history() api.History {
 	return forgetful{m.journal, m.unreadable}
 }
 
-// forgetful is the history where the journal cannot be read: no token is made, since it would be good until the next start only.
+// forgetful is the history where the journal cannot be read. It knows no token, and makes none that would be good until the next
+// start only.
 type forgetful struct {
 	*journal.Journal
 	cause error
+}
+
+// TokenByHash fails: whether a token is good is not known.
+func (f forgetful) TokenByHash(context.Context, []byte) (journal.Token, error) {
+	return journal.Token{}, f.cause
+}
+
+// Tokens refuses.
+func (f forgetful) Tokens(context.Context, journal.TokenQuery) ([]journal.Token, error) {
+	return nil, f.refusal()
 }
 
 // AddToken refuses.
