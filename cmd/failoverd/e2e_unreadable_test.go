@@ -118,9 +118,10 @@ func fromTheFuture(t *testing.T, dir string) (mend func() error) {
 	return func() error { return os.WriteFile(file, whole, 0o600) }
 }
 
-// lockUp lets nobody write where the journal lies.
+// lockUp lets nobody write into the data directory.
 func lockUp(t *testing.T, dir string) (mend func() error) {
 	t.Helper()
+	dir = filepath.Dir(dir)
 	ok(t, unix.Mount(dir, dir, "", unix.MS_BIND, ""))
 	mend = func() error { return unix.Unmount(dir, unix.MNT_DETACH) }
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
