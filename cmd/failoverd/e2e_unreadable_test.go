@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -141,14 +142,19 @@ func barricade(t *testing.T, dir string) (mend func() error) {
 // clog lets the journal be opened, and take nothing.
 func clog(t *testing.T, dir string) (mend func() error) {
 	t.Helper()
-	run := func(query string) error {
-		db, err := sql.Open("sqlite", filepath.Join(dir, "journal.db"))
+	run := func(queries ...string) error {
+		db, err := sql.Open("sqlite", filepath.Join(dir, "journal.db")+"?_pragma=busy_timeout(10000)")
 		if err != nil {
 			return err
 		}
-		_, err = db.Exec(query)
+		_, err = db.Exec(strings.Join(queries, ";"))
 		return errors.Join(err, db.Close())
 	}
-	ok(t, run("CREATE TRIGGER clog BEFORE INSERT ON standby_values BEGIN SELECT RAISE(ABORT, 'clogged'); END"))
-	return func() error { return run("DROP TRIGGER clog") }
+	var clogs, mends []string
+	for _, table := range []string{"events", "facts", "standby_values", "buckets"} {
+		clogs = append(clogs, fmt.Sprintf("CREATE TRIGGER clog_%[1]s BEFORE INSERT ON %[1]s BEGIN SELECT RAISE(ABORT, 'clogged'); END", table))
+		mends = append(mends, "DROP TRIGGER clog_"+table)
+	}
+	ok(t, run(clogs...))
+	return func() error { return run(mends...) }
 }
