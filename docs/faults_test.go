@@ -66,7 +66,7 @@ func faults() []struct {
 				"replicate/database/sqlserver TestEngine", "replicate/files TestSinkReserve",
 			}},
 			{what: "journal torn, half made, or of a newer version", shown: []string{"journal TestDamage", "journal TestDamageMetLater", "journal TestHalfMade"}},
-			{what: "the journal cannot be read at the start: torn, of a newer version, on a disk that is read-only, out of reach", shown: []string{lab + "TestStartedWithoutItsJournal", "standby TestAJournalThatCannotBeRead"}},
+			{what: "the journal cannot be read at the start: torn, of a newer version, on a disk that is read-only, out of reach", shown: []string{lab + "TestStartedWithoutItsJournal", lab + "TestAJournalThatIsBeingBroughtBackIsLeftAlone", "standby TestAJournalThatCannotBeRead"}},
 			{what: "the API's port is another program's", shown: []string{lab + "TestThePortOfTheAPIIsTaken", "api TestListenLate", "api TestListenLateIsClosed"}},
 			{what: "an address in the kernel that the journal or the configuration knows nothing of", shown: []string{"standby TestStrays", "standby TestAConfigurationThatDoesNotDescribeWhatIsHeld"}},
 		}},

@@ -33,7 +33,7 @@ var (
 
 // The names of the files in the journal's directory. SQLite adds its own "-wal" and "-shm".
 const (
-	fileName    = "journal.db"
+	FileName    = "journal.db"
 	lockName    = "journal.lock"
 	reserveName = "journal.reserve"
 )

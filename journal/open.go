@@ -135,7 +135,7 @@ func (j *Journal) connect(ctx context.Context, isNew, readOnly bool) (err error)
 }
 
 // path is the journal's file.
-func (j *Journal) path() string { return filepath.Join(j.dir, fileName) }
+func (j *Journal) path() string { return filepath.Join(j.dir, FileName) }
 
 // openWriter opens the one connection that writes, brings the schema up to date and prepares its statements.
 func (j *Journal) openWriter(ctx context.Context) error {
@@ -233,7 +233,7 @@ func takeLock(root *os.Root) (*os.File, error) {
 // It must not run while this process has the file open by SQLite: closing a file gives up all the locks
 // that the process has on it (fcntl(2)).
 func examineFiles(root *os.Root, readOnly bool) (isNew bool, err error) {
-	for _, name := range []string{fileName, fileName + "-wal", fileName + "-shm", fileName + "-journal", reserveName} {
+	for _, name := range []string{FileName, FileName + "-wal", FileName + "-shm", FileName + "-journal", reserveName} {
 		info, err := root.Lstat(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -246,10 +246,10 @@ func examineFiles(root *os.Root, readOnly bool) (isNew bool, err error) {
 		}
 	}
 	if readOnly {
-		_, err := root.Lstat(fileName)
+		_, err := root.Lstat(FileName)
 		return false, err
 	}
-	f, err := root.OpenFile(fileName, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := root.OpenFile(FileName, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return false, err
 	}
@@ -264,14 +264,14 @@ func examineFiles(root *os.Root, readOnly bool) (isNew bool, err error) {
 		}
 	}
 	if info.Size() == 0 {
-		if wal, err := root.Lstat(fileName + "-wal"); err == nil && wal.Size() > 0 {
-			return false, fmt.Errorf("%s is empty but its log is not: %w", fileName, ErrDamaged)
+		if wal, err := root.Lstat(FileName + "-wal"); err == nil && wal.Size() > 0 {
+			return false, fmt.Errorf("%s is empty but its log is not: %w", FileName, ErrDamaged)
 		}
 		return true, nil
 	}
 	head := make([]byte, len(magic))
 	if _, err := io.ReadFull(f, head); err != nil || !bytes.Equal(head, magic) {
-		return false, fmt.Errorf("%s is not a database: %w", fileName, ErrDamaged)
+		return false, fmt.Errorf("%s is not a database: %w", FileName, ErrDamaged)
 	}
 	return false, nil
 }
@@ -314,7 +314,7 @@ func examineContents(ctx context.Context, path string) error {
 	case tables == 0 && version == 0:
 		return nil // The process that made the file was killed before it made the first table.
 	case application != applicationID:
-		return fmt.Errorf("%s is the database of another program: %w", fileName, ErrDamaged)
+		return fmt.Errorf("%s is the database of another program: %w", FileName, ErrDamaged)
 	case version > int64(len(migrations)):
 		return fmt.Errorf("version %d, this one knows %d: %w", version, len(migrations), ErrNewer)
 	}

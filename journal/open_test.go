@@ -52,7 +52,7 @@ func TestModes(t *testing.T) {
 		got[filepath.Base(path)] = info.Mode().Perm()
 		return errors.Join(err, statErr)
 	})
-	want := map[string]fs.FileMode{"failoverd": 0o700, fileName: 0o600, fileName + "-wal": 0o600, fileName + "-shm": 0o600, lockName: 0o600, reserveName: 0o600}
+	want := map[string]fs.FileMode{"failoverd": 0o700, FileName: 0o600, FileName + "-wal": 0o600, FileName + "-shm": 0o600, lockName: 0o600, reserveName: 0o600}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
@@ -169,7 +169,7 @@ func TestDamage(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := filled(t)
-			path := filepath.Join(dir, fileName)
+			path := filepath.Join(dir, FileName)
 			if err := tt.damage(path); err != nil {
 				t.Fatal(err)
 			}
@@ -207,7 +207,7 @@ func TestHalfMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			made, killed := t.TempDir(), t.TempDir()
-			db, err := sql.Open("sqlite", dsn(filepath.Join(made, fileName), "_pragma=page_size(1024)", "_pragma=cache_size(1)"))
+			db, err := sql.Open("sqlite", dsn(filepath.Join(made, FileName), "_pragma=page_size(1024)", "_pragma=cache_size(1)"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +216,7 @@ func TestHalfMade(t *testing.T) {
 			if _, err := db.Exec(tt.before + "BEGIN IMMEDIATE; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(100000))"); err != nil {
 				t.Fatal(err)
 			}
-			for _, name := range []string{fileName, fileName + "-journal"} {
+			for _, name := range []string{FileName, FileName + "-journal"} {
 				content, err := os.ReadFile(filepath.Join(made, name))
 				if err == nil {
 					err = os.WriteFile(filepath.Join(killed, name), content, 0o600)
@@ -235,7 +235,7 @@ func TestHalfMade(t *testing.T) {
 			if !errors.Is(err, tt.want) {
 				t.Errorf("error %v, want %v", err, tt.want)
 			}
-			if _, err := os.Stat(filepath.Join(killed, fileName+"-journal")); !errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Stat(filepath.Join(killed, FileName+"-journal")); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("what was half written is not undone: %v", err)
 			}
 		})
@@ -261,7 +261,7 @@ func TestDamageMetLater(t *testing.T) {
 
 // Each version leads to the next, and a step that fails leaves the version before it.
 func TestMigrate(t *testing.T) {
-	path := filepath.Join(t.TempDir(), fileName)
+	path := filepath.Join(t.TempDir(), FileName)
 	db, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
 	if err != nil {
 		t.Fatal(err)
@@ -303,7 +303,7 @@ func TestMigrate(t *testing.T) {
 func TestOpensEveryVersion(t *testing.T) {
 	for version := 1; version <= len(migrations); version++ {
 		dir := t.TempDir()
-		db, err := sql.Open("sqlite", dsn(filepath.Join(dir, fileName), "_txlock=immediate"))
+		db, err := sql.Open("sqlite", dsn(filepath.Join(dir, FileName), "_txlock=immediate"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -105,7 +105,7 @@ func TestRun(t *testing.T) {
 		}
 		defer j.Close()
 		size := func() int64 {
-			info, err := os.Stat(filepath.Join(dir, fileName))
+			info, err := os.Stat(filepath.Join(dir, FileName))
 			if err != nil {
 				t.Fatal(err)
 			}

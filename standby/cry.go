@@ -33,7 +33,8 @@ func (t *turn) cry() {
 	s := t.s
 	c := &s.outcry
 	if s.self.unwritable == "" {
-		if c.told {
+		if was := *c; c.told {
+			t.fails = append(t.fails, func(error) { *c = was }) // it is over when that can be written down
 			t.note(journal.Event{
 				Kind: "journal.writable", Severity: "info", Actor: actor(automatic("loop guard")),
 				Message: "the journal can be written again: what was held back is done, and alerts that wait are sent",

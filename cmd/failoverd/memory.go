@@ -73,25 +73,32 @@ func (m *memory) close() error {
 // tryAgain is how often it is tried whether there is room for the journal by now, or a disk that can be written to.
 const tryAgain = 5 * time.Second
 
-// mended ends with an error as soon as the journal can be opened again, so that the daemon is started with it. A journal that is
-// damaged, or of a newer version, is mended by a person, who may have only begun to: it is left alone.
-func (m *memory) mended(ctx context.Context) error {
+// mended is told when to try, and ends with an error as soon as the journal can be opened again, so that the daemon is started
+// with it. A journal that is damaged, or of a newer version, is mended by a person, who may have only begun to: it is left alone.
+func (m *memory) mended(ctx context.Context, again <-chan time.Time) error {
 	if m.unreadable == nil || errors.Is(m.unreadable, journal.ErrDamaged) || errors.Is(m.unreadable, journal.ErrNewer) {
 		return nil
 	}
-	tick := time.NewTicker(tryAgain)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-again:
+		}
+		if !m.there() {
+			continue // Somebody may be bringing it back, and a new one would be in the way.
 		}
 		j, err := openWritable(ctx, m.dir, m.options)
 		if err == nil {
 			return errors.Join(errors.New("the journal can be read again: failoverd has to be started anew"), j.Close())
 		}
 	}
+}
+
+// there says whether there is a journal; on a disk that was full there may have been none yet.
+func (m *memory) there() bool {
+	info, err := os.Stat(filepath.Join(m.dir, journal.FileName))
+	return errors.Is(m.unreadable, journal.ErrFull) || err == nil && info.Size() > 0
 }
 
 // history is what the API reads and writes.

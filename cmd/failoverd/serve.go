@@ -164,7 +164,11 @@ func (d service) run(ctx context.Context) (err error) {
 	g.Go(func() error { return w.net.Run(others) })
 	g.Go(func() error { return w.journal.Run(others) })
 	g.Go(func() error { return outbox.Run(others) })
-	g.Go(func() error { return memory.mended(others) })
+	g.Go(func() error {
+		tick := time.NewTicker(tryAgain)
+		defer tick.Stop()
+		return memory.mended(others, tick.C)
+	})
 	g.Go(func() error {
 		select {
 		case <-s.Ready(): // before, nothing is watched
