@@ -110,6 +110,7 @@ func TestMetrics(t *testing.T) {
 		`failoverd_replication_duration_seconds_sum{kind="replicate-from-live",result="failed",server="PBX"} 20`,
 		`failoverd_outbox_pending 3`,
 		`failoverd_standby_isolated 0`,
+		`failoverd_journal_works 1`,
 		`failoverd_standing_in 0`,
 		`failoverd_server_suspended{server="PBX"} 0`,
 		`failoverd_config_last_reload_successful 1`,
@@ -149,6 +150,7 @@ func TestMetrics(t *testing.T) {
 	w.standby.set(func(f *fakeStandby) {
 		f.age = time.Hour
 		f.snapshot.Standby.Isolated = &status.Isolated{}
+		f.snapshot.Standby.Journal = status.Health{Error: "cannot be written: disk full"}
 		f.snapshot.Standby.Config.Error = "line 3"
 		f.snapshot.Standby.StandingIn = []string{"CRM"}
 		f.snapshot.Servers = f.snapshot.Servers[:1]
@@ -156,7 +158,7 @@ func TestMetrics(t *testing.T) {
 		f.snapshot.Standby.Witnesses = append(f.snapshot.Standby.Witnesses, f.snapshot.Standby.Witnesses[0])
 	})
 	text = scrape(t, w)
-	for _, want := range []string{`failoverd_standby_isolated 1`, `failoverd_config_last_reload_successful 0`, `failoverd_standing_in 1`, `failoverd_server_suspended{server="PBX"} 1`} {
+	for _, want := range []string{`failoverd_standby_isolated 1`, `failoverd_journal_works 0`, `failoverd_config_last_reload_successful 0`, `failoverd_standing_in 1`, `failoverd_server_suspended{server="PBX"} 1`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the metrics have no %s", want)
 		}

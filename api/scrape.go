@@ -12,6 +12,7 @@ import (
 type series struct {
 	state, role, ready, lastRTT, misses, suspended, epoch     *prometheus.Desc
 	pending, loop, isolated, config, witness, build, standing *prometheus.Desc
+	journal                                                   *prometheus.Desc
 
 	incidents *prometheus.Desc
 
@@ -38,6 +39,7 @@ func newSeries() series {
 		pending:   d("outbox_pending", "Alerts that wait to be sent."),
 		loop:      d("loop_last_run_timestamp_seconds", "When the decision loop last ran."),
 		isolated:  d("standby_isolated", "1 if the standby does not trust what it sees."),
+		journal:   d("journal_works", "1 if the journal can be read and written; without it nothing is taken over."),
 		config:    d("config_last_reload_successful", "1 if the newest configuration is in force."),
 		witness:   d("witness_answering", "1 if the witness answers.", "address", "kind"),
 		build:     d("build_info", "Always 1; the labels say what runs.", "version", "goversion"),
@@ -91,7 +93,7 @@ func (c *snapshotCollector) Describe(ch chan<- *prometheus.Desc) {
 	s := c.series
 	for _, d := range []*prometheus.Desc{
 		s.state, s.role, s.ready, s.lastRTT, s.misses, s.suspended, s.epoch,
-		s.pending, s.loop, s.isolated, s.config, s.witness, s.build, s.standing, s.incidents,
+		s.pending, s.loop, s.isolated, s.journal, s.config, s.witness, s.build, s.standing, s.incidents,
 		s.copyAge, s.copyLimit, s.copied, s.copyBytes, s.copyRows, s.copyLate, s.copyFailed, s.copyDiverged, s.replicating, s.copyNeed, s.copyFree,
 		s.drillAge, s.drillLimit, s.drilled, s.drillFailed, s.drillRunning,
 		s.treeConnected, s.treeFiles, s.treeBytes, s.treeReceived, s.treeLag, s.treeMaxLag, s.treeSynced, s.treeMissing, s.treeHeld, s.treeFailed, s.treeAilment,
@@ -138,6 +140,7 @@ func (c *snapshotCollector) Collect(ch chan<- prometheus.Metric) {
 	send(c.series.pending, float64(now.Standby.Mail.Pending))
 	send(c.series.loop, float64(time.Now().Add(-c.standby.LoopAge()).UnixMilli())/1000)
 	send(c.series.isolated, number01(now.Standby.Isolated != nil))
+	send(c.series.journal, number01(now.Standby.Journal.OK))
 	send(c.series.config, number01(now.Standby.Config.Error == ""))
 	send(c.series.standing, float64(len(now.Standby.StandingIn)))
 	send(c.series.build, 1, c.metrics.buildLabels()...)

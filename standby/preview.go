@@ -24,11 +24,11 @@ type shown struct {
 // Preview shows what a takeover, a release, a replication or a drill would do now, and whether the
 // order as it stands would be refused. It changes nothing.
 func (s *Standby) Preview(ctx context.Context, name, kind string, o status.Order) (status.Preview, error) {
-	if kind == status.Drill {
-		return s.previewDrill(ctx, name)
-	}
 	if err := s.unknowing(); err != nil {
 		return status.Preview{}, err
+	}
+	if kind == status.Drill {
+		return s.previewDrill(ctx, name)
 	}
 	if copying(kind) {
 		return s.previewCopy(ctx, name, kind, o)

@@ -62,6 +62,11 @@ func TestAJournalThatCannotBeRead(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+		for _, kind := range []string{"takeover", "release", status.FromLive, status.Failback, status.Handover, status.Drill} {
+			if _, err := w.s.Preview(context.Background(), "pbx", kind, by("")); code(err) != status.JournalUnreadable {
+				t.Errorf("dry run of %s: %v", kind, err)
+			}
+		}
 		w.pass(26 * time.Hour) // over the time of the daily copy
 		w.stands(0, 0)
 		w.follows("with nothing known of the copies")

@@ -83,6 +83,19 @@ func TestKilledAtEveryEdgeOfARelease(t *testing.T) {
 	}
 }
 
+// standsIn starts the daemon, has pbx die, and returns a user of pbx whom the stand-in serves.
+func (c *company) standsIn() *site.User {
+	c.t.Helper()
+	c.start()
+	user, err := site.NewUser(c.Client, site.PBXAddress)
+	ok(c.t, err)
+	c.t.Cleanup(func() { ok(c.t, user.Close()) })
+	ok(c.t, c.PBX.Die())
+	c.waitState("pbx", "Failure", "standing in")
+	ok(c.t, user.WaitServedBy(c.waiting(), "stand-in"))
+	return user
+}
+
 // A restart of the daemon while standing in, by order or by crash, leaves the
 // address and the stand-in alone.
 func TestRestartWhileStandingIn(t *testing.T) {
@@ -92,13 +105,7 @@ func TestRestartWhileStandingIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCompany(t, site.Options{StandIn: true})
-			c.start()
-			user, err := site.NewUser(c.Client, site.PBXAddress)
-			ok(t, err)
-			defer func() { ok(t, user.Close()) }()
-			ok(t, c.PBX.Die())
-			c.waitState("pbx", "Failure", "standing in")
-			ok(t, user.WaitServedBy(c.waiting(), "stand-in"))
+			user := c.standsIn()
 			pid, before := c.standInPID("pbx"), len(user.Outages(100*time.Millisecond))
 			ok(t, end(c))
 			c.assertHeld(site.PBXAddress, true)

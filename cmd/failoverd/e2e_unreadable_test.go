@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,15 +33,9 @@ func TestStartedWithoutItsJournal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCompany(t, site.Options{StandIn: true})
-			c.start()
-			user, err := site.NewUser(c.Client, site.PBXAddress)
-			ok(t, err)
-			defer func() { ok(t, user.Close()) }()
-			ok(t, c.PBX.Die())
-			c.waitState("pbx", "Failure", "standing in")
-			ok(t, user.WaitServedBy(c.waiting(), "stand-in"))
+			user := c.standsIn()
 			pid := c.standInPID("pbx")
-			token := c.token("viewer")
+			token, outages := c.token("viewer"), len(user.Outages(time.Second))
 			ok(t, c.daemon.Stop())
 			mend := trouble.make(t, filepath.Join(c.DataDir(), "journal"))
 
@@ -62,6 +57,10 @@ func TestStartedWithoutItsJournal(t *testing.T) {
 			c.assertHeld(site.PBXAddress, true)
 			if got := c.standInPID("pbx"); got != pid {
 				t.Errorf("the stand-in is process %d, want still %d", got, pid)
+			}
+
+			if n := len(user.Outages(time.Second)); n != outages {
+				t.Errorf("the user saw %d outages more, want none", n-outages)
 			}
 
 			ok(t, mend())
